@@ -1,0 +1,29 @@
+"""Figures that answer one temperature dial: in JupyterLab and in the book.
+
+Each function takes published results (or the name of a study in the paper) and returns a
+:class:`Figure`, which shows itself.
+"""
+
+from .classes import class_accuracy, disagreement
+from .figure import Figure, Panel
+from .opening import opening
+from .paper import beside_paper, paper_counts, paper_fairness
+from .picture import picture
+from .study import affected_counts, fairness, individual_fairness
+from .temperature import against_temperature
+
+__all__ = [
+    "Figure",
+    "Panel",
+    "affected_counts",
+    "against_temperature",
+    "beside_paper",
+    "class_accuracy",
+    "disagreement",
+    "fairness",
+    "individual_fairness",
+    "opening",
+    "paper_counts",
+    "paper_fairness",
+    "picture",
+]

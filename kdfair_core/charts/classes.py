@@ -1,0 +1,325 @@
+"""Figures of classes at the dial's temperature: accuracies and disagreements."""
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from kdfair_core.results import Results
+
+from . import dial, theme
+from .figure import Figure, Panel
+from .study import ROLE_NAMES, at_setting, setting
+from .temperature import fixed_scale, rows_csv
+
+#: With more classes than this their names no longer fit beside the axis.
+NAMED = 30
+#: The disagreement matrices show at most this many classes.
+MATRIX = 20
+
+
+def class_accuracy(
+    results: Results,
+    *,
+    start: float = 4,
+    alpha: float | None = None,
+    soft_scale: str | None = None,
+) -> Figure:
+    """Class-wise accuracy at the dial's temperature, significant classes marked, as Figure 1.
+
+    Parameters
+    ----------
+    results
+        Published results.
+    start
+        Temperature at which the dial starts.
+    alpha, soft_scale
+        Which distilled students.
+    """
+    alpha, scale = setting(results, alpha, soft_scale)
+    runs = at_setting(results.class_accuracy(), alpha, [scale])
+    runs = runs[runs["role"].isin(ROLE_NAMES)]
+    keys = ["role", "temperature", "class", "class_name"]
+    means = runs.groupby(keys, dropna=False, sort=False)["accuracy"].mean().reset_index()
+    affected = at_setting(results.affected_classes(), alpha, [scale])
+    affected = affected[affected["significant"].astype(bool) & affected["temperature"].notna()]
+    where = {
+        c: set(zip(rows["temperature"], rows["class"], strict=True))
+        for c, rows in affected.groupby("comparison")
+    }
+    points = pd.DataFrame(
+        {
+            "series": means["role"].map(ROLE_NAMES),
+            "T": means["temperature"],
+            "name": means["class_name"],
+            "accuracy": 100 * means["accuracy"],
+        }
+    )
+    pairs = list(zip(means["temperature"], means["class"], strict=True))
+    for comparison in ("SC", "TC"):
+        points[comparison] = [int(p in where.get(comparison, set())) for p in pairs]
+    marked = {
+        t: {
+            c: points.loc[(points["T"] == t) & (points[c] == 1), "name"].tolist()
+            for c in ("SC", "TC")
+        }
+        for t in results.temperatures
+    }
+    n = len(results.classes)
+    named = n <= NAMED
+    panel = Panel(
+        _classes_chart(points, list(results.classes), named),
+        "Accuracy of each class",
+        f"Accuracy of each of {n} classes for teacher, NDS and the DS at the dial's temperature. "
+        + " ".join(f"At T = {t:g}: {_marked(marked[t])}." for t in results.temperatures),
+        width=740,
+        height=110 + 24 * n if named else 340,
+    )
+    wide = points.assign(
+        model=[
+            s if pd.isna(t) else f"DS, T = {t:g}"
+            for s, t in zip(points["series"], points["T"], strict=True)
+        ],
+        text=points["accuracy"].map("{:.2f}".format)
+        + points["SC"].map({0: "", 1: " ×"})
+        + points["TC"].map({0: "", 1: " ◇"}),
+    )
+    table = wide.pivot(index="name", columns="model", values="text")
+    table = table.loc[list(results.classes), list(dict.fromkeys(wide["model"]))]
+    return Figure(
+        name="class-accuracy",
+        title="Class-wise accuracy at the dial's temperature",
+        caption=(
+            "Mean accuracy of each class over seeds. A cross marks a class whose accuracy, "
+            "relative to the accuracy over all classes, differs between NDS and DS (Welch's test, "
+            "level 0.05); an open diamond, between teacher and DS. Small dots are the DS at the "
+            "other temperatures. *Which classes pay for a better mean?*"
+        ),
+        badge=results.profile,
+        panels=[panel],
+        table=table.rename_axis("class").rename_axis(None, axis=1).reset_index(),
+        temperatures=results.temperatures,
+        start=start,
+        readout={t: f"T = {t:g}. {_marked(marked[t])}." for t in results.temperatures},
+        columns=1,
+    )
+
+
+def _marked(found: dict[str, list[str]]) -> str:
+    def listed(names: list[str]) -> str:
+        return f"{len(names)}" + (f" ({', '.join(names)})" if 0 < len(names) <= 10 else "")
+
+    return (
+        f"Classes that differ from the NDS: {listed(found['SC'])}; "
+        f"from the teacher: {listed(found['TC'])}"
+    )
+
+
+def _classes_chart(points: pd.DataFrame, order: list[str], named: bool) -> Any:
+    """A row a class where names fit, else a column a class without names."""
+    place: dict[str, Any] = {
+        "scale": alt.Scale(domain=order),
+        "title": None if named else f"{len(order)} classes",
+    }
+    scale = fixed_scale(points["accuracy"])
+    across: Any
+    value: Any
+    if named:
+        across = alt.Y("name:N", axis=alt.Axis(ticks=False, domain=False, grid=True), **place)
+        value = alt.X("accuracy:Q", title="accuracy (%)", scale=scale)
+    else:
+        across = alt.X("name:N", axis=alt.Axis(labels=False, ticks=False), **place)
+        value = alt.Y("accuracy:Q", title="accuracy (%)", scale=scale)
+    at = {"y": across, "x": value} if named else {"x": across, "y": value}
+
+    kinds = ["teacher", "NDS", "DS"]
+    looks = [theme.SERIES[k] for k in kinds]
+    color = alt.Color(
+        "series:N",
+        title=None,
+        scale=alt.Scale(domain=kinds, range=[theme.LIGHT[c] for c, _, _ in looks]),
+    )
+    shape = alt.Shape(
+        "series:N", title=None, scale=alt.Scale(domain=kinds, range=[s for _, _, s in looks])
+    )
+    tooltip = ["name:N", "series:N", "T:Q", alt.Tooltip("accuracy:Q", format=".2f")]
+    base = alt.Chart(rows_csv(points))
+    now = base.transform_filter(dial.AT_DIAL)
+    size = 90 if named else 26
+    return alt.layer(
+        base.transform_filter("isValid(datum.T)")
+        .mark_circle(size=8, opacity=0.45, color=theme.LIGHT["ds"])
+        .encode(**at),
+        base.transform_filter("!isValid(datum.T)")
+        .mark_point(filled=True, size=size * 0.7, opacity=1)
+        .encode(color=color, shape=shape, tooltip=tooltip, **at),
+        now.mark_point(filled=True, size=size, opacity=1).encode(
+            color=color, shape=shape, tooltip=tooltip, **at
+        ),
+        now.transform_filter("datum.SC == 1")
+        .mark_point(shape="cross", angle=45, size=size * 2.4, color=theme.LIGHT["mark"])
+        .encode(**at),
+        now.transform_filter("datum.TC == 1")
+        .mark_point(shape="diamond", size=size * 4, color=theme.LIGHT["teacher"])
+        .encode(**at),
+    )
+
+
+def disagreement(
+    results: Results,
+    *,
+    start: float = 4,
+    alpha: float | None = None,
+    soft_scale: str | None = None,
+) -> Figure:
+    """Disagreement matrices: teacher and NDS beside teacher and DS at the dial, as Figure 2.
+
+    Parameters are those of :func:`class_accuracy`. With many classes, those with the most
+    disagreement between teacher and NDS are shown.
+    """
+    alpha, scale = setting(results, alpha, soft_scale)
+    cells = at_setting(results.disagreement(), alpha, [scale])
+    cells = cells.assign(class_a=cells["class_a"].astype(str), class_b=cells["class_b"].astype(str))
+    nds_all = cells[cells["pair"] == "teacher-nds"]
+    total_nds = nds_all["count"].sum()
+    ds_rows = cells[cells["pair"] == "teacher-ds"]
+    totals = ds_rows.groupby("temperature")["count"].sum().reindex(results.temperatures)
+    shown = _most_disagreed(nds_all, list(results.classes))
+    cells = cells[
+        cells["class_a"].isin(shown)
+        & cells["class_b"].isin(shown)
+        & (cells["class_a"] != cells["class_b"])
+    ]
+    top = float(cells["count"].max())
+    data = pd.DataFrame(
+        {
+            "a": cells["class_a"],
+            "b": cells["class_b"],
+            "T": cells["temperature"],
+            "n": cells["count"].round(1),
+        }
+    )
+    nds, ds = data[data["T"].isna()], data[data["T"].notna()]
+    some = (
+        ""
+        if len(shown) == len(results.classes)
+        else (
+            f" Of {len(results.classes)} classes the {len(shown)} with the most disagreement "
+            "between teacher and NDS are shown; totals are over all."
+        )
+    )
+    size = {"width": 370, "height": 395}
+    panels = [
+        Panel(
+            _matrix(nds, shown, top, "NDS predicts"),
+            "Teacher and NDS",
+            f"Matrix of disagreements between teacher and NDS, {total_nds:.0f} examples in all; "
+            f"most: {_largest(nds)}.",
+            **size,
+        ),
+        Panel(
+            _matrix(ds, shown, top, "DS predicts", moving=True),
+            "Teacher and DS at the dial's T",
+            "Matrix of disagreements between teacher and DS: "
+            + ", ".join(f"{totals[t]:.0f} examples at T = {t:g}" for t in results.temperatures)
+            + ".",
+            **size,
+        ),
+    ]
+    pair = data["a"] + " → " + data["b"]
+    wide = data.assign(
+        pair=pair, model=["NDS" if pd.isna(t) else f"DS, T = {t:g}" for t in data["T"]]
+    )
+    table = wide.pivot(index="pair", columns="model", values="n")
+    table = table.loc[list(dict.fromkeys(pair)), list(dict.fromkeys(wide["model"]))]
+    table = table.map("{:.1f}".format)
+    return Figure(
+        name="disagreement",
+        title="Where student and teacher disagree",
+        caption=(
+            "Test examples on which the two models predict differently, mean over seeds: the row "
+            "is what the teacher predicts, the column what the student predicts. Where they agree "
+            f"(the diagonal) nothing is counted.{some} *As T rises, do dark cells fade or move?*"
+        ),
+        badge=results.profile,
+        panels=panels,
+        table=table.rename_axis("teacher → student").rename_axis(None, axis=1).reset_index(),
+        temperatures=results.temperatures,
+        start=start,
+        readout={
+            t: f"T = {t:g}. Teacher and DS disagree on {totals[t]:.0f} examples; "
+            f"teacher and NDS on {total_nds:.0f}."
+            for t in results.temperatures
+        },
+    )
+
+
+def _most_disagreed(cells: pd.DataFrame, classes: list[str]) -> list[str]:
+    if len(classes) <= MATRIX:
+        return classes
+    both = (
+        cells.groupby("class_a")["count"]
+        .sum()
+        .add(cells.groupby("class_b")["count"].sum(), fill_value=0)
+    )
+    chosen = set(both.nlargest(MATRIX).index)
+    return [name for name in classes if name in chosen]
+
+
+def _largest(cells: pd.DataFrame, k: int = 3) -> str:
+    most = cells.nlargest(k, "n")
+    return ", ".join(
+        f"{a} taken for {b} ({n:.0f})"
+        for a, b, n in zip(most["a"], most["b"], most["n"], strict=True)
+    )
+
+
+def _matrix(
+    cells: pd.DataFrame, classes: list[str], top: float, x_title: str, *, moving: bool = False
+) -> Any:
+    """A heat map in seven steps, its numbers written in where they fit."""
+    steps = len(theme.SEQUENCE)
+    bounds = [float(b) for b in np.linspace(0, max(top, 1.0), steps + 1)[1:-1]]
+    base = alt.Chart(rows_csv(cells))
+    if moving:
+        base = base.transform_filter(dial.AT_DIAL)
+    x = alt.X(
+        "b:N",
+        sort=classes,
+        title=x_title,
+        scale=alt.Scale(domain=classes),
+        axis=alt.Axis(labelAngle=-45, ticks=False, domain=False),
+    )
+    y = alt.Y(
+        "a:N",
+        sort=classes,
+        title="teacher predicts",
+        scale=alt.Scale(domain=classes),
+        axis=alt.Axis(ticks=False, domain=False),
+    )
+    squares = base.mark_rect(stroke=theme.LIGHT["surface"], strokeWidth=1).encode(
+        x=x,
+        y=y,
+        color=alt.Color(
+            "n:Q",
+            legend=None,
+            scale=alt.Scale(type="threshold", domain=bounds, range=theme.SEQUENCE),
+        ),
+        tooltip=[
+            alt.Tooltip("a:N", title="teacher"),
+            alt.Tooltip("b:N", title="student"),
+            alt.Tooltip("n:Q", title="examples", format=".1f"),
+        ],
+    )
+    if len(classes) > 12:
+        return alt.layer(squares)
+    ink = alt.condition(
+        f"datum.n >= {bounds[3]}",
+        alt.value(theme.LIGHT["on-high"]),
+        alt.value(theme.LIGHT["on-low"]),
+    )
+    numbers = base.mark_text(fontSize=10).encode(
+        x=x, y=y, text=alt.Text("n:Q", format=".0f"), color=ink
+    )
+    return alt.layer(squares, numbers)

@@ -1,0 +1,259 @@
+"""A figure: charts that answer one dial, with everything a reader needs beside them."""
+
+import html
+import itertools
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import vl_convert
+
+from . import dial, theme
+
+#: Set by the book's build: figures then show themselves as HTML for the page.
+BOOK_VARIABLE = "KDFAIR_BOOK"
+
+_serial = itertools.count(1)
+#: Names of figures that the page already has an anchor for.
+_anchored: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart of a figure: a single view, of a width that the page may change.
+
+    Attributes
+    ----------
+    chart
+        Altair chart without width and height; it may use the signals of :mod:`.dial`.
+    title
+        A few words above the chart.
+    says
+        What it shows, for a reader who does not see it.
+    width, height
+        Size in pixels as drawn where nothing else decides; the page keeps the height.
+    """
+
+    chart: Any
+    title: str
+    says: str
+    width: int = 360
+    height: int = 280
+
+    def spec(self, temperatures: Sequence[float], start: float, *, slider: bool) -> dict[str, Any]:
+        """The chart alone, as a Vega-Lite specification."""
+        sized = self.chart.properties(
+            width=self.width, height=self.height, title=alt.Title(self.title)
+        )
+        sized = sized.add_params(*dial.params(temperatures, start, slider=slider, room=self.width))
+        spec: dict[str, Any] = sized.to_dict(context={"pre_transform": False})
+        spec["config"] = theme.CONFIG
+        spec["autosize"] = {"type": "fit", "contains": "padding"}
+        return spec
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels under one dial, with badge, caption, numbers and a text for each temperature.
+
+    Shown in JupyterLab it is a Vega-Lite chart with a slider of its own. While the book is
+    built (environment variable ``KDFAIR_BOOK``) it is a ``<figure>`` that the page brings
+    alive, and that is a picture with its numbers where there is no JavaScript.
+
+    Attributes
+    ----------
+    name
+        Short name, for file names and links.
+    title, caption
+        What it shows, and what to look for.
+    badge
+        Where the numbers come from: a key of :data:`.theme.BADGES`.
+    panels
+        The charts.
+    table
+        The numbers, as a person would read them: one row or column a temperature.
+    temperatures, start
+        The list under the dial, and where it starts.
+    readout
+        One sentence for each temperature: what the figure says there.
+    """
+
+    name: str
+    title: str
+    caption: str
+    badge: str
+    panels: Sequence[Panel]
+    table: pd.DataFrame
+    temperatures: Sequence[float]
+    start: float
+    readout: Mapping[float, str] = field(default_factory=dict)
+    columns: int = 2
+
+    def __post_init__(self) -> None:
+        theme.badge_text(self.badge)
+        dial.position(self.temperatures, self.start)
+
+    def to_altair(self) -> Any:
+        """All panels as one Altair chart with a slider, for JupyterLab or a file."""
+        charts = [
+            panel.chart.properties(
+                width=panel.width - 60, height=panel.height - 80, title=panel.title
+            )
+            for panel in self.panels
+        ]
+        here = dial.by_dial("T = {}", [f"{t:g}" for t in self.temperatures])
+        subtitle: list[Any] = [theme.badge_text(self.badge)]
+        joined = alt.concat(*charts, columns=min(self.columns, 2)).resolve_scale(
+            color="independent", shape="independent", strokeDash="independent", x="independent"
+        )
+        return joined.add_params(
+            *dial.params(
+                self.temperatures,
+                self.start,
+                slider=True,
+                room=min(panel.width for panel in self.panels),
+            )
+        ).properties(
+            title=alt.Title(
+                alt.expr(f"{self.title + ': '!r} + {here}"), subtitle=subtitle, anchor="start"
+            )
+        )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        plain = f"{self.title} [{theme.badge_text(self.badge)}]\n{self.describe()}"
+        if os.environ.get(BOOK_VARIABLE):
+            return {"text/html": self.to_html(), "text/plain": plain}
+        chart = self.to_altair()
+        if "google.colab" in sys.modules:
+            return chart._repr_mimebundle_()
+        spec = chart.to_dict()
+        spec["config"] = {**theme.CONFIG, "background": theme.LIGHT["surface"]}
+        # JupyterLab's renderer answers to this type; nothing newer is used.
+        spec["$schema"] = "https://vega.github.io/schema/vega-lite/v5.json"
+        return {"application/vnd.vegalite.v5+json": spec, "text/plain": plain}
+
+    def describe(self) -> str:
+        """What the figure shows, in words."""
+        said = [panel.says for panel in self.panels]
+        if self.start in self.readout:
+            said.append(self.readout[self.start])
+        return " ".join(said)
+
+    def to_html(self) -> str:
+        """The figure for a page of the book (see ``book/_static/figures.js``)."""
+        identity = f"kd-{self.name}-{next(_serial)}"
+        anchor = "" if self.name in _anchored else f'<span id="figure-{self.name}"></span>'
+        _anchored.add(self.name)
+        panels = [
+            _panel_html(panel, self, f"{identity}-{i}") for i, panel in enumerate(self.panels)
+        ]
+        state = {
+            "name": self.name,
+            "temperatures": [float(t) for t in self.temperatures],
+            "start": dial.position(self.temperatures, self.start),
+            "readout": [self.readout.get(t, "") for t in self.temperatures],
+            "panels": [spec for _, spec in panels],
+        }
+        said = html.escape(self.readout.get(self.start, ""))
+        longest = html.escape(max(self.readout.values(), key=len, default=""))
+        boxes = "".join(box for box, _ in panels)
+        listed = " ".join(f"{t:g}" for t in self.temperatures)
+        badge = theme.badge_text(self.badge)
+        title = html.escape(self.title)
+        return (
+            f'<figure class="kd-figure" id="{identity}" data-kd-temperatures="{listed}" '
+            f'data-kd-start="{self.start:g}">{anchor}\n'
+            f'<p class="kd-badge kd-badge-{self.badge}">{badge}</p>\n'
+            f'<div class="kd-panels kd-columns-{self.columns}">{boxes}</div>\n'
+            f'<p class="kd-readout"><span class="kd-said">{said}</span>'
+            f'<span class="kd-room" aria-hidden="true">{longest}</span></p>\n'
+            f"<figcaption><strong>{title}.</strong> {_inline(self.caption)}</figcaption>\n"
+            f'<div class="kd-take"><details><summary>The numbers</summary>'
+            f"{table_html(self.table, self.title)}</details></div>\n"
+            f'<script type="application/json" class="kd-state">{_embedded(state)}</script>\n'
+            "</figure>"
+        )
+
+
+def _panel_html(panel: Panel, figure: Figure, identity: str) -> tuple[str, dict[str, Any]]:
+    """The panel as a still picture in its box, and the Vega specification that moves it."""
+    lite = panel.spec(figure.temperatures, figure.start, slider=False)
+    spec = vl_convert.vegalite_to_vega(lite)
+    spec.pop("$schema", None)
+    _silence(spec)
+    svg = vl_convert.vega_to_svg(spec)
+    svg = re.sub(r'\b(id="|url\(#)', rf"\1{identity}-", svg)  # clip paths, unique on the page
+    svg = re.sub(r"<svg ", '<svg preserveAspectRatio="xMidYMid meet" ', svg, count=1)
+    box = (
+        f'<div class="kd-panel" role="img" aria-label="{html.escape(panel.says)}" '
+        f'style="--kd-width:{panel.width}px;--kd-height:{panel.height}px">'
+        f"{theme.themed(svg)}</div>"
+    )
+    return box, json.loads(theme.themed(json.dumps(_rounded(spec))))
+
+
+def _silence(part: dict[str, Any]) -> None:
+    """Leave out what Vega says of each mark: the panel has one text for all of them."""
+    for name in ("title", "legends", "axes", "marks"):
+        inner = part.get(name) or []
+        for one in [inner] if isinstance(inner, dict) else list(inner):
+            if isinstance(one, dict):  # a title may be plain text
+                one["aria"] = False
+                _silence(one)
+
+
+def _rounded(value: Any) -> Any:
+    """Floats of a specification to six significant digits: pages stay light."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_rounded(v) for v in value]
+    return value
+
+
+def _embedded(state: Any) -> str:
+    """JSON that may stand in a ``<script>``: no text in it can end the element."""
+    return json.dumps(state, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _inline(text: str) -> str:
+    """Escaped text with ``*emphasis*``, the one mark that captions use."""
+    return re.sub(r"\*([^*]+)\*", r"<em>\1</em>", html.escape(text, quote=False))
+
+
+def table_html(table: pd.DataFrame, caption: str) -> str:
+    """A frame as a table with headed rows (first column) and columns.
+
+    Floats are shown with two decimals, missing values as a dash.
+    """
+
+    def cell(value: Any) -> str:
+        if value is None or (isinstance(value, float) and value != value):
+            return "–"
+        if isinstance(value, float):
+            return f"{value:.2f}".replace("-", "−")
+        return html.escape(str(value))
+
+    head = "".join(f'<th scope="col">{html.escape(str(c))}</th>' for c in table.columns)
+    rows = []
+    for row in table.itertuples(index=False):
+        first, *rest = row
+        label = f"{first:g}" if isinstance(first, float) else html.escape(str(first))
+        rows.append(
+            f'<tr><th scope="row">{label}</th>'
+            + "".join(f"<td>{cell(v)}</td>" for v in rest)
+            + "</tr>"
+        )
+    return (
+        f'<div class="kd-scroll" tabindex="0" role="region" aria-label="Numbers: '
+        f'{html.escape(caption)}"><table class="kd-table"><caption>{html.escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )

@@ -1,0 +1,203 @@
+"""Charts with the temperature along the axis."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from . import dial, theme
+
+#: The axis: a log scale holds 1..10 and 20, 30, 40 without crowding either end.
+ROOM = (0.92, 1.1)
+
+#: Labels of the ticks; those between would run into each other on a narrow page.
+TICK_LABEL = "indexof([6, 8, 9, 30], datum.value) < 0 ? format(datum.value, 'd') : ''"
+
+
+def rows_csv(frame: pd.DataFrame) -> alt.Data:
+    """A small frame as data of a chart: CSV, since a page carries it as text."""
+    kinds: dict[str, Any] = {
+        c: "number" for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c])
+    }
+    text = frame.to_csv(index=False, float_format="%.6g")
+    return alt.InlineData(values=text, format=alt.CsvDataFormat(type="csv", parse=kinds))
+
+
+def temperature_axis(temperatures: Sequence[float]) -> alt.X:
+    """Temperature on a log scale, a tick for each that was measured."""
+    low, high = min(temperatures), max(temperatures)
+    scale = alt.Scale(type="log", domain=[low * ROOM[0], high * ROOM[1]], nice=False)
+    axis = alt.Axis(
+        values=list(temperatures), labelExpr=TICK_LABEL, labelOverlap="greedy", grid=False
+    )
+    return alt.X("T:Q", title="temperature T (log scale)", scale=scale, axis=axis)
+
+
+def fixed_scale(values: Any, *, zero: bool = False) -> alt.Scale:
+    """A linear scale over ``values`` at all temperatures: turning the dial moves no axis.
+
+    Values of 0 to 100 are taken for percentages and do not make the axis leave that range; no
+    axis leaves what is not negative.
+    """
+    known = np.asarray(values, dtype=float)
+    known = known[np.isfinite(known)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    room = 0.03 * (high - low) or 0.5
+    ceiling = 100.0 if 50 < high <= 100 else float("inf")
+    floor = 0.0 if low >= 0 else float("-inf")
+    low, high = max(low - room, floor), min(high + room, ceiling)
+    if zero:
+        low, high = min(0.0, low), max(0.0, high)
+    return alt.Scale(domain=[low, high], nice=True, zero=False)
+
+
+def shown_range(frame: pd.DataFrame, band: Mapping[str, float] | None = None) -> list[float]:
+    """Lowest and highest value that a chart of ``frame`` shows.
+
+    All means, and intervals up to half the range of the means beyond them: one run that went
+    astray makes an interval that would press everything else into a line. What lies outside is
+    cut at the edge of the chart and stands in its numbers.
+    """
+    means = [*frame["mean"].dropna(), *(band or {}).values()]
+    low, high = min(means), max(means)
+    room = max((high - low) / 2, 1e-9)
+    ends = frame[["low", "high"]]
+    return [
+        float(max(ends.min().min(), low - room)) if ends.notna().any(axis=None) else low,
+        float(min(ends.max().max(), high + room)) if ends.notna().any(axis=None) else high,
+        low,
+        high,
+    ]
+
+
+def is_cut(frame: pd.DataFrame, band: Mapping[str, float] | None = None) -> bool:
+    """Whether an interval of ``frame`` goes on beyond what is shown."""
+    shown = shown_range(frame, band)
+    return bool(frame["low"].min() < min(shown) or frame["high"].max() > max(shown))
+
+
+def typical_scale(values: Any, *, zero: bool = False) -> alt.Scale:
+    """As :func:`fixed_scale`, but a run that collapsed does not squeeze all others.
+
+    It spans the middle 98 % of ``values``; what lies beyond is drawn at its edge.
+    """
+    known = np.asarray(values, dtype=float)
+    known = known[np.isfinite(known)]
+    middle = np.quantile(known, [0.01, 0.99]) if known.size else known
+    scale = fixed_scale(middle, zero=zero)
+    scale.clamp = True
+    return scale
+
+
+def line_looks(names: Sequence[str]) -> dict[str, Any]:
+    """Color and dash of lines by series, with their legend."""
+    entry = 36 + 6 * max(map(len, names))  # pixels
+    columns = alt.ExprRef(f"clamp(floor(room / {entry:.0f}), 1, {len(names)})")
+    line = alt.Legend(symbolType="stroke", symbolStrokeWidth=2.5, symbolSize=420, columns=columns)
+    colors = [theme.LIGHT[theme.SERIES[name][0]] for name in names]
+    dashes = [theme.SERIES[name][1] for name in names]
+    return {
+        "color": alt.Color(
+            "series:N", scale=alt.Scale(domain=list(names), range=colors), title=None, legend=line
+        ),
+        "strokeDash": alt.StrokeDash(
+            "series:N", scale=alt.Scale(domain=list(names), range=dashes), title=None, legend=line
+        ),
+    }
+
+
+def against_temperature(
+    frame: pd.DataFrame,
+    temperatures: Sequence[float],
+    *,
+    y_title: str,
+    digits: int = 2,
+    band: Mapping[str, float] | None = None,
+    zero: bool = False,
+) -> Any:
+    """Lines over the temperature, level lines for what has none, and the dial's place.
+
+    Parameters
+    ----------
+    frame
+        Columns series (a key of :data:`.theme.SERIES`), T (missing for a level line), mean,
+        low, high (missing where there is no interval), in the units of the axis.
+    temperatures
+        Those under the dial.
+    y_title
+        Title of the axis, with its unit.
+    digits
+        Decimals in what hovering shows.
+    band
+        Bounds "low" and "high" of a gray band (what chance alone would give).
+    zero
+        Whether the axis begins at zero.
+    """
+    names = [name for name in theme.SERIES if name in set(frame["series"])]
+    looks = line_looks(names)
+    numbers = f".{digits}f"
+    x = temperature_axis(sorted({*temperatures, *frame["T"].dropna()}))
+    shown = shown_range(frame, band)
+    scale = fixed_scale(shown, zero=zero)
+    whole = alt.Axis()
+    if digits == 0:  # counts: no ticks between whole numbers
+        few = list(range(int(max(shown)) + 2)) if max(shown) <= 8 else None
+        whole = alt.Axis(format="d", tickMinStep=1, values=few or alt.Undefined)
+    y = alt.Y("mean:Q", title=y_title, scale=scale, axis=whole)
+    spread = {"y": alt.Y("low:Q", title=y_title, scale=scale), "y2": alt.Y2("high:Q")}
+    tooltip = [
+        alt.Tooltip("series:N"),
+        alt.Tooltip("T:Q", format="d"),
+        *(alt.Tooltip(f"{c}:Q", format=numbers) for c in ("mean", "low", "high")),
+    ]
+    base = alt.Chart(rows_csv(frame[["series", "T", "mean", "low", "high"]]))
+    curves = base.transform_filter("isValid(datum.T)")
+    levels = base.transform_filter("!isValid(datum.T)")
+
+    below: list[Any] = []
+    above: list[Any] = []
+    if band is not None:
+        chance = alt.Chart(rows_csv(pd.DataFrame([dict(band)])))
+        below.append(
+            chance.mark_rect(clip=True, color=theme.LIGHT["chance"], opacity=0.45).encode(
+                y=alt.Y("low:Q", title=y_title, scale=scale), y2="high:Q"
+            )
+        )
+    for name in names:
+        color, _, shape = theme.SERIES[name]
+        only = f"datum.series == {name!r}"
+        flat = frame.loc[frame["series"] == name, "T"].isna().all()
+        if flat:
+            mark = levels.mark_rect(clip=True, color=theme.LIGHT[color], opacity=0.13)
+            below.append(mark.transform_filter(only).encode(**spread))
+            continue
+        mark = curves.mark_area(clip=True, color=theme.LIGHT[color], opacity=0.16)
+        below.append(mark.transform_filter(only).encode(x=x, **spread))
+        points: dict[str, Any] = {
+            "filled": True,
+            "opacity": 1,
+            "color": theme.LIGHT[color],
+            "shape": shape,
+        }
+        one = curves.transform_filter(only)
+        here = one.transform_filter(dial.AT_DIAL)
+        above += [
+            one.mark_point(size=32, **points).encode(x=x, y=y, tooltip=tooltip),
+            here.mark_rule(clip=True, strokeWidth=2, color=theme.LIGHT[color]).encode(
+                x=x, **spread
+            ),
+            here.mark_point(
+                size=120, stroke=theme.LIGHT["surface"], strokeWidth=1.5, **points
+            ).encode(x=x, y=y, tooltip=tooltip),
+        ]
+    between = [
+        curves.transform_filter(dial.AT_DIAL)
+        .transform_aggregate(T="max(T)")
+        .mark_rule(color=theme.LIGHT["dial"], strokeWidth=1.5)
+        .encode(x=x),
+        levels.mark_rule(strokeWidth=2).encode(y=y, tooltip=tooltip, **looks),
+        curves.mark_line(strokeWidth=2).encode(x=x, y=y, **looks),
+    ]
+    return alt.layer(*below, *between, *above)

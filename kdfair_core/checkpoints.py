@@ -1,0 +1,96 @@
+"""Checkpoints of training under way: arrays and JSON in one safetensors file, with a checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kdfair_core.files import Damaged, plain, sync_folder, workplace, write_safetensors
+
+
+class Checkpoint:
+    """The state of training under way: one file, replaced as a whole or not at all."""
+
+    def __init__(self, path: Path, identity: Mapping[str, Any] | None = None) -> None:
+        self.path = path
+        self.identity = None if identity is None else plain(identity)
+
+    def save(self, meta: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
+        """Replace what is stored by ``meta`` (JSON data) and ``tensors``.
+
+        Raises
+        ------
+        DiskFull
+            If there is no room; the checkpoint saved before is still there.
+        """
+        tensors = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
+        text = json.dumps({"identity": self.identity, "meta": plain(meta)})
+        header = {"kdfair": text, "sha256": _tensor_hash(text, tensors)}
+        with workplace(self.path.parent, f"the checkpoint {self.path.name}") as aside:
+            write_safetensors(aside / self.path.name, tensors, header)
+            os.replace(aside / self.path.name, self.path)
+            sync_folder(self.path.parent)
+
+    def load(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        """Return ``(meta, tensors)`` as saved last, or None if nothing is stored.
+
+        Raises
+        ------
+        Damaged
+            If the file is not what was saved.
+        ValueError
+            If the checkpoint belongs to another identity.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        if not self.path.exists():
+            return None
+        again = f"delete {self.path} to train from the beginning"
+        try:
+            with safe_open(self.path, framework="np") as file:
+                header = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}
+            text = header["kdfair"]
+            stored = json.loads(text)
+            found, expected = _tensor_hash(text, tensors), header["sha256"]
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise Damaged(f"the checkpoint {self.path} is damaged ({error}): {again}") from None
+        if found != expected:
+            raise Damaged(
+                f"the checkpoint {self.path} is damaged (its content has SHA-256 {found[:16]}..., "
+                f"it was saved with {expected[:16]}...): {again}"
+            )
+        if stored["identity"] != self.identity:
+            raise ValueError(
+                f"the checkpoint {self.path} belongs to another training "
+                f"({_difference(stored['identity'], self.identity)}): {again}, or keep the runs of "
+                "each recipe in a folder of their own"
+            )
+        return stored["meta"], tensors
+
+    def clear(self) -> None:
+        """Forget what is stored, if anything is."""
+        self.path.unlink(missing_ok=True)
+
+
+def _tensor_hash(text: str, tensors: Mapping[str, np.ndarray]) -> str:
+    total = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        total.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        total.update(tensor.reshape(-1).view(np.uint8).data)
+    return total.hexdigest()
+
+
+def _difference(found: dict[str, Any] | None, expected: dict[str, Any] | None) -> str:
+    """Say in a few words where two identities differ."""
+    if found is None or expected is None:
+        return f"saved for {found!r}, asked for {expected!r}"
+    keys = [key for key in {**found, **expected} if found.get(key) != expected.get(key)]
+    return "; ".join(f"{key} {found.get(key)!r}, expected {expected.get(key)!r}" for key in keys)

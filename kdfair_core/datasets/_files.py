@@ -1,0 +1,103 @@
+"""What the data sets that are read from files share: caches, subsets, statistics, errors."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kdfair_core.datasets import DatasetMissing, Examples, Split
+
+
+def missing(name: str, looked: Path, *, get: str, size: str, where: str) -> DatasetMissing:
+    """The error for a set that is not there: what to download, how large, where it goes."""
+    return DatasetMissing(
+        f"{name} is missing: {looked} does not exist. Download {get} ({size}) and put it at "
+        f"{where}. The folder of the data sets is $KDFAIR_DATA, or ./datasets without it."
+    )
+
+
+def read_cache(path: Path, needs: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Arrays of an .npz file that must hold some names, each with a number of dimensions."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as packed:
+            arrays = {name: packed[name] for name in packed.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is damaged ({error}); remove it to make it anew") from error
+    for name, dimensions in needs.items():
+        if name not in arrays or arrays[name].ndim != dimensions:
+            found = {name: array.shape for name, array in arrays.items()}
+            raise ValueError(
+                f"{path} is not the array cache expected here: it needs {name!r} with "
+                f"{dimensions} dimensions; found {found}"
+            )
+    return arrays
+
+
+def write_cache(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an .npz file whole or not at all; a folder that cannot be written only warns."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        os.replace(part, path)
+    except OSError as error:
+        warnings.warn(f"{path} was not written, so packing will be repeated: {error}", stacklevel=2)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def torchvision_download(name: str, root: Path, **options: object) -> None:
+    """Let torchvision fetch, verify and unpack a data set. The one thing here that needs torch."""
+    from kdfair_core.models._torchvision import import_torchvision
+
+    root.mkdir(parents=True, exist_ok=True)
+    getattr(import_torchvision().datasets, name)(root, download=True, **options)
+
+
+def check_labels(labels: np.ndarray, n_classes: int, source: Path) -> np.ndarray:
+    """Labels as int64, if all lie in 0 to n_classes - 1."""
+    labels = labels.astype(np.int64)
+    if labels.size and not 0 <= labels.min() <= labels.max() < n_classes:
+        raise ValueError(
+            f"{source} has labels from {labels.min()} to {labels.max()}; "
+            f"expected 0 to {n_classes - 1}"
+        )
+    return labels
+
+
+def stratified(labels: np.ndarray, n: int, *, seed: int) -> np.ndarray:
+    """Positions of n random examples with the labels' own shares, in ascending order."""
+    if not 1 <= n <= len(labels):
+        raise ValueError(f"number of examples must be from 1 to {len(labels)}, got {n}")
+    order = np.random.default_rng(seed).permutation(len(labels))
+    by_label = order[np.argsort(labels[order], kind="stable")]
+    counts = np.unique(labels, return_counts=True)[1]
+    ends = np.cumsum(counts)
+    quota = np.diff(np.rint(ends * (n / len(labels))).astype(int), prepend=0)
+    starts = ends - counts
+    chosen = [by_label[s : s + k] for s, k in zip(starts, quota, strict=True)]
+    return np.sort(np.concatenate(chosen))
+
+
+def shrink(split: Split, n: int | None, *, seed: int) -> Split:
+    """A stratified random part of a split, or the whole if n is None."""
+    return split if n is None else split.take(stratified(split.y, n, seed=seed))
+
+
+def channel_statistics(x: Examples) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Exact mean and standard deviation of each channel of uint8 images, on the scale 0 to 1."""
+    histograms = np.zeros((3, 256), np.int64)
+    for start in range(0, len(x), 1000):
+        images = x[np.arange(start, min(start + 1000, len(x)))]
+        for channel in range(3):
+            histograms[channel] += np.bincount(images[:, channel].ravel(), minlength=256)
+    values = np.arange(256) / 255
+    shares = histograms / histograms.sum(1, keepdims=True)
+    means = shares @ values
+    deviations = np.sqrt(shares @ values**2 - means**2)
+    return tuple(means.tolist()), tuple(deviations.tolist())

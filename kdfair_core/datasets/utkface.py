@@ -1,0 +1,151 @@
+"""UTKFace (Zhang et al., 2017): faces with age, gender and ethnicity, as estimated by others.
+
+Not a data set of the paper: a real, imbalanced face data set in the place of CelebA. Read from the
+array cache ``utkface.npz`` or, the first time, from the folder ``UTKFace`` of aligned and cropped
+images as https://susanqq.github.io/UTKFace offers it, whose file names carry the annotations
+(``age_gender_race_time.jpg``). For non-commercial research only; do not show or publish a face.
+
+The label is whether the age is 30 or more. There is no official split: a random fifth, drawn with a
+fixed seed, is the test set.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kdfair_core.datasets import Dataset, Split
+from kdfair_core.datasets._files import (
+    channel_statistics,
+    missing,
+    read_cache,
+    shrink,
+    write_cache,
+)
+from kdfair_core.datasets._images import ImageFiles
+
+GENDERS = ("male", "female")  # codes 0 and 1 of the file names
+ETHNICITIES = ("white", "black", "asian", "indian", "other")  # 0 to 4
+SIDE = 64
+
+
+def load(
+    *,
+    root: Path,
+    size: int = SIDE,
+    threshold: int = 30,
+    test_share: float = 0.2,
+    split_seed: int = 0,
+    n_train: int | None = None,
+    n_test: int | None = None,
+    seed: int = 0,
+) -> Dataset:
+    """UTKFace: is the person 30 or older?
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the data sets.
+    size : int
+        Pixels of a side: 64, or 32 or 16 by averaging.
+    threshold : int
+        Age in years from which the label is 1.
+    test_share : float
+        Share of the faces that are test examples.
+    split_seed : int
+        Of the split into training and test.
+    n_train, n_test : int, optional
+        Keep so many random examples of each, with the labels' own shares; all by default.
+    seed : int
+        Of that choice.
+    """
+    if size not in (16, 32, 64):
+        raise ValueError(f"size of UTKFace must be 16, 32 or 64, got {size}")
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share must lie between 0 and 1, got {test_share}")
+    cache = root / "utkface.npz"
+    if cache.exists():
+        arrays = read_cache(cache, {"x": 4, "age": 1, "gender": 1, "ethnicity": 1})
+    else:
+        arrays = _pack(root)
+        write_cache(cache, arrays)
+    x = _average(arrays["x"], SIDE // size)
+    y = (arrays["age"] >= threshold).astype(np.int64)
+    groups = {
+        "gender": _codes(arrays["gender"], GENDERS, cache),
+        "ethnicity": _codes(arrays["ethnicity"], ETHNICITIES, cache),
+    }
+    whole = Split(x, y, groups)
+    order = np.random.default_rng(split_seed).permutation(len(whole))
+    n_held_out = round(len(whole) * test_share)
+    test = shrink(whole.take(np.sort(order[:n_held_out])), n_test, seed=seed)
+    train = shrink(whole.take(np.sort(order[n_held_out:])), n_train, seed=seed)
+    mean, std = channel_statistics(train.x)
+    return Dataset(
+        name="utkface",
+        train=train,
+        test=test,
+        class_names=(f"under {threshold}", f"{threshold} or over"),
+        group_names={"gender": GENDERS, "ethnicity": ETHNICITIES},
+        mean=mean,
+        std=std,
+        note=(
+            f"UTKFace, aligned and cropped, at {size}x{size}: {len(train):,} training and "
+            f"{len(test):,} test faces of a random split with seed {split_seed}. Age, gender and "
+            "ethnicity are estimates by others, not what the persons would say of themselves."
+        ),
+    )
+
+
+def _average(x: np.ndarray, k: int) -> np.ndarray:
+    """Images k times smaller: each pixel the mean of k x k."""
+    if k == 1:
+        return x
+    total = np.zeros((*x.shape[:2], x.shape[2] // k, x.shape[3] // k), np.uint16)
+    for i in range(k):
+        for j in range(k):
+            total += x[:, :, i::k, j::k]
+    return np.rint(total / np.float32(k * k)).astype(np.uint8)
+
+
+def _codes(values: np.ndarray, names: tuple[str, ...], source: Path) -> np.ndarray:
+    unknown = sorted(set(values.tolist()) - set(names))
+    if unknown:
+        raise ValueError(f"{source} has groups {unknown}; expected {', '.join(names)}")
+    codes = {name: code for code, name in enumerate(names)}
+    return np.array([codes[value] for value in values.tolist()], np.int16)
+
+
+def _pack(root: Path) -> dict[str, np.ndarray]:
+    """Images and annotations; files whose names do not carry all three (a few) are left out."""
+    folder = root / "UTKFace"
+    if not folder.is_dir():
+        raise missing(
+            "UTKFace",
+            folder,
+            get="the aligned and cropped faces (UTKFace.tar.gz) from "
+            "https://susanqq.github.io/UTKFace",
+            size="about 100 MB",
+            where=f"{folder}, unpacked",
+        )
+    paths, rows = [], []
+    for path in sorted(folder.glob("*.jpg")):
+        fields = path.name.split("_")
+        if len(fields) != 4 or not all(field.isdigit() for field in fields[:3]):
+            continue
+        age, gender, ethnicity = map(int, fields[:3])
+        if gender < len(GENDERS) and ethnicity < len(ETHNICITIES) and age < 256:
+            paths.append(path)
+            rows.append((age, GENDERS[gender], ETHNICITIES[ethnicity]))
+    if not paths:
+        raise ValueError(
+            f"{folder} holds no images named age_gender_race_time.jpg; is it the aligned version?"
+        )
+    ages, genders, ethnicities = zip(*rows, strict=True)
+    return {
+        "x": ImageFiles(paths, SIDE)[:],
+        "age": np.array(ages, np.uint8),
+        "gender": np.array(genders),
+        "ethnicity": np.array(ethnicities),
+    }

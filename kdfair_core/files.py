@@ -1,0 +1,189 @@
+"""Files that are whole or not there: written aside, flushed to disk, renamed into place."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_DAY = 24 * 3600.0
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Damaged(ValueError):
+    """A stored file is not what was written: changed, cut short, or of another kind."""
+
+
+class DiskFull(OSError):
+    """There was no room left to write; what was stored before is untouched."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.errno = errno.ENOSPC
+
+
+def safe_name(value: object, what: str) -> str:
+    """Return ``value`` if it can be a file's or folder's name everywhere, else raise ValueError."""
+    if isinstance(value, str) and _SAFE.fullmatch(value):
+        return value
+    raise ValueError(
+        f"{what} {value!r} cannot name a folder or file: expected letters, digits, dots, dashes "
+        "and underscores, beginning with a letter or a digit"
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` as plain JSON data: NumPy scalars and tuples become numbers and lists."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ValueError(f"{value!r} ({type(value).__name__}) cannot be written as JSON")
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one JSON text of ``value``: keys sorted, no spaces; NaN and infinity refused.
+
+    A float without a fraction is written as an int: 4 and 4.0 are the same temperature.
+    """
+    try:
+        text = json.dumps(
+            _whole_numbers(plain(value)), sort_keys=True, separators=(",", ":"), allow_nan=False
+        )
+    except ValueError as error:
+        raise ValueError(f"{value!r} has no canonical JSON: {error}") from None
+    return text.encode()
+
+
+def _whole_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def npy_bytes(array: np.ndarray) -> bytes:
+    """Return an array in NumPy's .npy format; arrays of objects are refused."""
+    buffer = BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file and flush it to the disk."""
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, np.ndarray], meta: dict[str, str]) -> None:
+    """Write arrays as safetensors and flush them to the disk."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    # safetensors writes an array's memory as it lies, whatever its strides.
+    dense = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
+    try:
+        save_file(dense, path, metadata=meta)
+    except SafetensorError as error:
+        code = re.search(r"os error (\d+)", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), str(error)) from None
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's list of names, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def workplace(parent: Path, what: str) -> Iterator[Path]:
+    """Give a hidden folder beside its destination to write ``what`` in; it is removed at the end.
+
+    Folders that killed processes left behind are removed too.
+
+    Raises
+    ------
+    DiskFull
+        When a write inside fails because the disk is full.
+    """
+    name = f".tmp-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    folder = parent / name
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(parent)
+        folder.mkdir()
+        yield folder
+    except OSError as error:
+        if error.errno not in _FULL or isinstance(error, DiskFull):
+            raise
+        raise DiskFull(
+            f"the disk of {parent} is full: {what} was not stored and everything stored before is "
+            "untouched; free some space and give the same command again"
+        ) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove the workplaces in ``parent`` whose process is gone, or that are older than a day."""
+    for folder in parent.glob(".tmp-*"):
+        if _abandoned(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _abandoned(folder: Path) -> bool:
+    with suppress(OSError, ValueError):
+        if time.time() - folder.stat().st_mtime > _DAY:
+            return True
+        host, pid, _ = folder.name.removeprefix(".tmp-").rsplit("-", 2)
+        return host == socket.gethostname() and not _alive(int(pid))
+    return False
+
+
+def _alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # signal 0 means something else there
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,0 +1,86 @@
+"""Numbers from predictions: numpy and scipy only.
+
+Arrays in, numbers or pandas frames out. Labels and predictions are whole numbers from 0; rates and
+differences are fractions. Most group metrics are functions of one table,
+``count[group, label, prediction]``, which :func:`group_counts` builds for any number of runs at
+once.
+"""
+
+from kdfair_core.metrics._checks import UndefinedMetricWarning
+from kdfair_core.metrics.bootstrap import bootstrap_interval
+from kdfair_core.metrics.chance import (
+    Chance,
+    CountTest,
+    chance_count,
+    count_significant,
+    permutation_test,
+)
+from kdfair_core.metrics.classes import (
+    accuracy_from_counts,
+    affected_classes,
+    class_accuracy,
+    class_accuracy_from_counts,
+    disagreement_matrix,
+    relative_class_accuracy,
+)
+from kdfair_core.metrics.counts import group_counts
+from kdfair_core.metrics.coverage import simulate_coverage, simulate_difference_coverage
+from kdfair_core.metrics.fairness import (
+    demographic_parity_difference,
+    dpd_from_counts,
+    eod_from_counts,
+    equalized_odds_difference,
+    group_rates,
+)
+from kdfair_core.metrics.individual import (
+    Pairs,
+    individual_unfairness,
+    sample_pairs,
+    unfairness_over_pairs,
+)
+from kdfair_core.metrics.intervals import FairnessBootstrap
+from kdfair_core.metrics.power import power_after_bh, seeds_needed, welch_power
+from kdfair_core.metrics.significance import benjamini_hochberg, welch
+from kdfair_core.metrics.trends import CountTrend, Trend, count_trend, holm, page_test, spearman
+from kdfair_core.metrics.unfairness import UnfairnessBootstrap
+
+__all__ = [
+    "Chance",
+    "CountTest",
+    "CountTrend",
+    "FairnessBootstrap",
+    "Pairs",
+    "Trend",
+    "UndefinedMetricWarning",
+    "UnfairnessBootstrap",
+    "accuracy_from_counts",
+    "affected_classes",
+    "benjamini_hochberg",
+    "bootstrap_interval",
+    "chance_count",
+    "class_accuracy",
+    "class_accuracy_from_counts",
+    "count_significant",
+    "count_trend",
+    "demographic_parity_difference",
+    "disagreement_matrix",
+    "dpd_from_counts",
+    "eod_from_counts",
+    "equalized_odds_difference",
+    "group_counts",
+    "group_rates",
+    "holm",
+    "individual_unfairness",
+    "page_test",
+    "permutation_test",
+    "power_after_bh",
+    "relative_class_accuracy",
+    "sample_pairs",
+    "seeds_needed",
+    "simulate_coverage",
+    "simulate_difference_coverage",
+    "spearman",
+    "unfairness_over_pairs",
+    "welch",
+    "welch_power",
+]

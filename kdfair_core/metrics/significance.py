@@ -1,0 +1,69 @@
+"""Welch's t-test on whole arrays at once, and correction for testing many classes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+
+
+def welch(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Welch's two-sided t-test of a against b along the first axis.
+
+    The same numbers as ``scipy.stats.ttest_ind(a, b, equal_var=False)`` where all is well, without
+    its warnings where it is not.
+
+    Parameters
+    ----------
+    a, b : float array [run, ...]
+        At least two runs each; the other axes are tested separately.
+
+    Returns
+    -------
+    statistic, p_value, df : float arrays [...]
+        Where neither side varies: NaN if the means agree (nothing was tested), else an infinite
+        statistic and p = 0. Deviations at the level of rounding count as none.
+    """
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if a.shape[0] < 2 or b.shape[0] < 2:
+        raise ValueError(f"got {a.shape[0]} and {b.shape[0]} runs; expected at least two of each")
+    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
+    rounding = 8 * np.finfo(float).eps * np.maximum(np.abs(mean_a), np.abs(mean_b))
+    var_a, var_b = a.var(axis=0, ddof=1), b.var(axis=0, ddof=1)
+    var_a = np.where(var_a <= rounding**2, 0.0, var_a) / a.shape[0]
+    var_b = np.where(var_b <= rounding**2, 0.0, var_b) / b.shape[0]
+    gap = mean_a - mean_b
+    gap = np.where(np.abs(gap) <= rounding, 0.0, gap)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = gap / np.sqrt(var_a + var_b)
+        df = (var_a + var_b) ** 2 / (var_a**2 / (a.shape[0] - 1) + var_b**2 / (b.shape[0] - 1))
+    p_value = np.asarray(2 * stats.t.sf(np.abs(statistic), np.where(np.isnan(df), 1.0, df)))
+    return statistic, p_value, df
+
+
+def benjamini_hochberg(p_values: ArrayLike) -> Floats:
+    """Adjusted p-values that bound the false discovery rate (Benjamini and Hochberg 1995).
+
+    Parameters
+    ----------
+    p_values : float array [test]
+        NaN marks what was not tested; it stays NaN and does not count as a test.
+
+    Returns
+    -------
+    float array [test]
+        Rejecting those at most ``q`` keeps the expected share of false rejections among all
+        rejections at ``q``, for independent and positively dependent tests.
+    """
+    p = np.asarray(p_values, dtype=float)
+    if p.ndim != 1:
+        raise ValueError(f"p_values has shape {p.shape}; expected [test]")
+    adjusted = np.full(p.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    m = len(order)
+    scaled = p[order] * m / np.arange(1, m + 1)
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return adjusted

@@ -1,0 +1,96 @@
+"""The networks that the paper names, and what builds them.
+
+A network is a ``torch.nn.Module`` whose ``forward(*inputs)`` gives logits ``[batch, class]`` and
+whose ``features(*inputs)`` gives what its last linear layer reads, ``[batch, feature]``. Image
+networks take one float tensor ``[batch, 3, height, width]``; text networks take ``(ids, mask)``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# Where each network is made: "module:function". Nothing is imported before it is asked for.
+REGISTRY: dict[str, str] = {
+    "resnet20": "resnet:resnet20",
+    "resnet32": "resnet:resnet32",
+    "resnet44": "resnet:resnet44",
+    "resnet56": "resnet:resnet56",
+    "lenet5": "lenet:lenet5",
+    "resnet18": "vision:resnet18",
+    "resnet50": "vision:resnet50",
+    "resnet18-small": "vision:resnet18_small",
+    "resnet50-small": "vision:resnet50_small",
+    "densenet121": "vision:densenet121",
+    "densenet169": "vision:densenet169",
+    "densenet121-small": "vision:densenet121_small",
+    "densenet169-small": "vision:densenet169_small",
+    "vit-b-16": "vision:vit_b_16",
+    "tinyvit-5m": "vision:tinyvit_5m",
+    "tinyvit-11m": "vision:tinyvit_11m",
+    "tinyvit-21m": "vision:tinyvit_21m",
+    "bert-base": "text:bert_base",
+    "distilbert": "text:distilbert",
+    "minilm-l6": "text:minilm_l6",
+    "minilm-l3": "text:minilm_l3",
+}
+
+
+def names() -> list[str]:
+    """Names that :func:`build` knows, in alphabetical order."""
+    return sorted(REGISTRY)
+
+
+def build(
+    name: str,
+    n_classes: int,
+    *,
+    in_shape: tuple[int, int, int] = (3, 32, 32),
+    seed: int | None = None,
+    pretrained: bool = False,
+    **options: Any,
+) -> nn.Module:
+    """Build one network.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`names`.
+    n_classes : int
+        Number of logits.
+    in_shape : tuple of int
+        Channels, height and width of an image; text networks ignore it.
+    seed : int, optional
+        Seed of the initial weights. The same seed gives the same weights whatever was drawn
+        before; torch's global generator is left as it was. Without it the weights come from
+        torch's global generator.
+    pretrained : bool
+        Start from the public weights of that name instead (not every network has them).
+    **options
+        Passed on to the network.
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or pretrained weights are asked of a network that has none.
+    """
+    if name not in REGISTRY:
+        raise ValueError(f"unknown network {name!r}; expected one of {', '.join(names())}")
+    import torch
+
+    module, _, function = REGISTRY[name].partition(":")
+    make = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    if pretrained:
+        options["pretrained"] = True
+    if seed is None:
+        return make(n_classes, in_shape=in_shape, **options)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make(n_classes, in_shape=in_shape, **options)

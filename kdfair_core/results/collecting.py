@@ -1,0 +1,224 @@
+"""What is to be published: runs from the store, runs published before, features of examples."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdfair_core import studies
+from kdfair_core.datasets import Dataset
+from kdfair_core.results.frames import Results
+from kdfair_core.runs import Run, RunStore, run_name
+from kdfair_core.studies import Study
+
+SCORED = 500
+"""Most examples whose logits are kept."""
+
+OF_PEOPLE = ("celeba", "hatexplain", "utkface")
+"""Data sets of which nothing that shows an example is published, shrunk images included."""
+
+KEYS = ("role", "seed", "temperature", "alpha", "soft_scale")
+"""What tells the runs of one profile apart."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run as it is published: ``pred`` [example], ``logits`` [m, class], and its notes."""
+
+    name: str
+    identity: dict[str, Any]
+    seconds: float | None
+    diverged: bool
+    finished: str
+    environment: dict[str, Any]
+    pred: NDArray[np.integer]
+    logits: NDArray[np.float16]
+
+
+def scored_examples(n: int, n_classes: int, m: int | None = None) -> NDArray[np.int64]:
+    """Return which test examples' logits are published: ``m`` positions, evenly strided.
+
+    ``m`` is 500, or fewer with more than 20 classes so that a run keeps about 10,000 numbers (but
+    50 examples at least), and never more than ``n``.
+    """
+    if m is None:
+        m = min(SCORED, max(50, 10_000 // n_classes))
+    if m < 1:
+        raise ValueError(f"scored is {m}; expected the number of examples whose logits are kept")
+    m = min(m, n)
+    return np.arange(m) * n // m
+
+
+def pooled(images: NDArray[np.uint8], side: int = 8) -> NDArray[np.float16]:
+    """Return images [m, channel, height, width] averaged down to ``side`` squared, flattened.
+
+    The scale is 0 to 1; the order is channel, row, column.
+    """
+    values = images.astype(np.float64) / 255
+    for axis in (2, 3):
+        length = values.shape[axis]
+        edges = np.arange(side) * length // side
+        sizes = np.diff(np.append(edges, length))
+        values = np.add.reduceat(values, edges, axis=axis)
+        values /= sizes.reshape([-1 if other == axis else 1 for other in range(4)])
+    return values.reshape(len(values), -1).astype(np.float16)
+
+
+def as_described(study: Study, profile: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the identity that the profile gives to a run of this role, seed and setting.
+
+    The setting need not be one of the profile's: a further temperature is as good.
+    """
+    if row["role"] == "teacher":
+        return studies.teacher_identity(study, profile, row["seed"])
+    if row["role"] != "ds":
+        return next(studies.student_identities(study, profile, row["seed"], role=row["role"]))
+    narrowed = replace(
+        study.profile(profile),
+        temperatures=(row["temperature"],),
+        alphas=(row["alpha"],),
+        soft_scales=(row["soft_scale"],),
+    )
+    study = replace(study, profiles={profile: narrowed})
+    return list(studies.student_identities(study, profile, row["seed"]))[-1]
+
+
+def runs_of_profile(study: Study, profile: str, store: RunStore) -> list[Run]:
+    """Return the stored runs that are of the profile's recipe, data set and engine."""
+    stored = store.runs(study.name, profile)
+    runs = [r for r in stored if r.name == run_name(as_described(study, profile, r.identity))]
+    if len(runs) < len(stored):
+        others = sorted({run.name for run in stored} - {run.name for run in runs})
+        warnings.warn(
+            f"{len(others)} runs in {store.root} are of another recipe, data set or engine than "
+            f"profile {profile!r} of {study.name!r} and are left out, {others[0]} for one",
+            stacklevel=3,
+        )
+    return runs
+
+
+def stored_records(
+    runs: list[Run], dataset: Dataset, examples: NDArray[np.int64]
+) -> dict[str, Record]:
+    """Return records of stored runs by name, checked against the data set."""
+    labels, n_classes = dataset.test.y, len(dataset.class_names)
+    records = {}
+    for run in runs:
+        pred, logits = run.arrays["prediction"], run.arrays["logits"]
+        if pred.shape != labels.shape or logits.shape != (len(labels), n_classes):
+            raise ValueError(
+                f"the run {run.name} predicts {logits.shape[0]} examples of {logits.shape[1]} "
+                f"classes; data set {dataset.name!r} has {len(labels)} of {n_classes}"
+            )
+        accuracy = float((pred == labels).mean())
+        noted = run.info.get("accuracy")
+        if noted is not None and abs(noted - accuracy) > 1e-6:
+            raise ValueError(
+                f"the run {run.name} had accuracy {noted} when it was trained and has {accuracy} "
+                f"on the labels of this data set {dataset.name!r}: it is not the one of the run"
+            )
+        records[run.name] = Record(
+            run.name,
+            run.identity,
+            run.info.get("seconds"),
+            bool(run.info.get("diverged", False)),
+            run.written,
+            run.info.get("environment", {}),
+            pred,
+            logits[examples].astype(np.float16),
+        )
+    return records
+
+
+def published_records(
+    published: Results,
+    folder: Path,
+    study: Study,
+    dataset: Dataset,
+    examples: NDArray[np.int64],
+    known: Mapping[str, Record],
+) -> dict[str, Record]:
+    """Return records of the runs published before that are not ``known`` from the store.
+
+    Raises
+    ------
+    ValueError
+        If some cannot be kept beside the new ones.
+    """
+    kept: dict[str, Record] = {}
+    stale = []
+    for position, row in enumerate(published.manifest["runs"]):
+        identity = as_described(study, published.profile, row)
+        if row["name"] in known:
+            continue
+        if row["name"] != run_name(identity):
+            stale.append(row["name"])
+            continue
+        kept[row["name"]] = Record(
+            row["name"],
+            identity,
+            row["seconds"],
+            row["diverged"],
+            row["finished"],
+            published.manifest["environments"][row["environment"]],
+            published.pred[position],
+            published.logits[position],
+        )
+    why = ""
+    if stale:
+        why = "they are of another recipe, data set or engine than the profile's is now"
+    elif kept and not np.array_equal(published.y_true, dataset.test.y):
+        why = "their labels are not those of the data set"
+    elif kept and not np.array_equal(published.scored, examples):
+        why = f"their logits are of {len(published.scored)} scored examples, not {len(examples)}"
+    if why:
+        lost = stale or list(kept)
+        raise ValueError(
+            f"{len(lost)} of the {len(published.pred)} runs published in {folder} would be lost, "
+            f"{lost[0]} for one, because {why}: publish with replace=True (--replace) to drop them"
+        )
+    return kept
+
+
+def make_features(
+    teacher: Run | None, dataset: Dataset, examples: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
+    """Return the features that are there without asking, by space.
+
+    "teacher": what its last layer reads, if ``teacher`` noted it. "input": images averaged down,
+    unless they show people.
+    """
+    features: dict[str, NDArray[Any]] = {}
+    if teacher and "features" in teacher.arrays:
+        features["teacher"] = teacher.arrays["features"]
+    if dataset.mean and dataset.name not in OF_PEOPLE:
+        features["input"] = pooled(dataset.test.x[examples])
+    return features
+
+
+def checked_features(
+    spaces: Mapping[str, NDArray[Any]], n: int, examples: NDArray[np.int64]
+) -> dict[str, NDArray[np.float16]]:
+    """Return features [m, d] of the scored examples, from those of the scored or of all ``n``."""
+    features = {}
+    for name, values in spaces.items():
+        values = np.asarray(values)
+        if values.ndim != 2 or len(values) not in (len(examples), n):
+            raise ValueError(
+                f"the features {name!r} have shape {values.shape}; expected "
+                f"[{len(examples)}, d] for the scored examples or [{n}, d] for all"
+            )
+        values = values if len(values) == len(examples) else values[examples]
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float16)
+        if np.isfinite(values).all():
+            features[name] = values
+        else:
+            warnings.warn(f"the features {name!r} are not finite and left out", stacklevel=3)
+    return features

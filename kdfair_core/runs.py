@@ -1,0 +1,353 @@
+"""The run store: one folder a run, seen whole or not at all.
+
+A run is one trained network. Its *identity* is everything that determines its result, as plain
+JSON; the name of its folder ends in a hash of it. Nothing is unpickled: arrays are ``.npy``,
+weights safetensors, the rest JSON.
+
+    <root>/<study>/<profile>/<run name>/   run.json, one .npy an array, weights.safetensors
+    <root>/.checkpoints/                   training under way
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kdfair_core.checkpoints import Checkpoint
+from kdfair_core.files import (
+    Damaged,
+    DiskFull,
+    canonical_json,
+    npy_bytes,
+    plain,
+    safe_name,
+    sha256,
+    sync_folder,
+    workplace,
+    write_bytes,
+    write_safetensors,
+)
+
+__all__ = ["ROLES", "Checkpoint", "Damaged", "DiskFull", "Run", "RunStore"]
+__all__ += ["identity_hash", "order", "run_name"]
+
+ROLES = ("teacher", "nds", "ds", "null")
+"""Teacher, non-distilled student, distilled student, and the null control: a second,
+independent set of non-distilled students."""
+
+_SCHEMA = 1
+_WEIGHTS = "weights.safetensors"
+
+
+def identity_hash(identity: Mapping[str, Any]) -> str:
+    """Return 16 hexadecimal digits of the SHA-256 of an identity's canonical JSON."""
+    return hashlib.sha256(canonical_json(identity)).hexdigest()[:16]
+
+
+def run_name(identity: Mapping[str, Any]) -> str:
+    """Return the name of a run: a readable beginning, then the hash of its identity.
+
+    Raises
+    ------
+    ValueError
+        If the identity lacks what every run has, names an unknown role, or cannot be JSON.
+    """
+    needed = ["study", "profile", "role", "seed"]
+    if identity.get("role") == "ds":
+        needed += ["temperature", "alpha", "soft_scale"]
+    missing = [key for key in needed if identity.get(key) is None]
+    if missing:
+        raise ValueError(f"the identity of a run lacks {', '.join(missing)}: it has {identity!r}")
+    if identity["role"] not in ROLES:
+        raise ValueError(f"unknown role {identity['role']!r}: expected one of {', '.join(ROLES)}")
+    parts = [identity["role"], f"s{identity['seed']}"]
+    if identity["role"] == "ds":
+        parts += [f"T{identity['temperature']:g}", f"a{identity['alpha']:g}"]
+        parts += [identity["soft_scale"]]
+    return safe_name("-".join([*parts, identity_hash(identity)]), "run")
+
+
+class Arrays(Mapping[str, np.ndarray]):
+    """The arrays of a run by name, each read from its file when it is asked for."""
+
+    def __init__(self, folder: Path, names: list[str]) -> None:
+        self._folder, self._names = folder, names
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._names:
+            raise KeyError(f"{self._folder} has no array {name!r}: it has {', '.join(self._names)}")
+        return np.load(self._folder / f"{name}.npy", allow_pickle=False)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stored run: its identity, what training noted about it, its arrays, when it was stored."""
+
+    identity: dict[str, Any]
+    info: dict[str, Any]
+    arrays: Arrays
+    path: Path
+    written: str
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
+class RunStore:
+    """Runs under one folder.
+
+    Any number of processes may read and write at once, and be killed at any moment: a reader sees
+    whole runs only.
+
+    Parameters
+    ----------
+    root : path
+        Where runs lie; made when the first is written.
+    """
+
+    def __init__(self, root: str | os.PathLike[str] = "runs") -> None:
+        self.root = Path(root)
+
+    def path(self, identity: Mapping[str, Any]) -> Path:
+        """Return the folder that holds, or would hold, the run."""
+        return self._profile(identity["study"], identity["profile"]) / run_name(identity)
+
+    def write(
+        self,
+        identity: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
+        info: Mapping[str, Any],
+        weights: Mapping[str, np.ndarray] | None = None,
+    ) -> Path:
+        """Store a run and return its folder.
+
+        A run that is there already and whole stays as it is: the identity determines the result.
+
+        Parameters
+        ----------
+        identity : mapping
+            What determines the result, as JSON data; see `run_name` for what it must have.
+        arrays : mapping of str to array
+            ``prediction`` [example], ``logits`` [example, class], ``history`` and others.
+            Numbers that are not finite are accepted only if ``info["diverged"]`` is true.
+        info : mapping
+            What training noted (seconds, accuracy, environment, ...), as JSON data; NaN and
+            infinity become null.
+        weights : mapping of str to array, optional
+            The network's parameters and buffers.
+
+        Raises
+        ------
+        ValueError
+            If something cannot be stored as described.
+        DiskFull
+            If there is no room; nothing is left half written.
+        """
+        path = self.path(identity)
+        _check_arrays(path, arrays, diverged=bool(info.get("diverged")))
+        with workplace(path.parent, f"the run {path.name}") as aside:
+            folder = aside / "new"
+            folder.mkdir()
+            for name, array in arrays.items():
+                write_bytes(folder / f"{name}.npy", npy_bytes(np.asarray(array)))
+            if weights is not None:
+                write_safetensors(folder / _WEIGHTS, weights, {"run": path.name})
+            record = {
+                "schema": _SCHEMA,
+                "identity": plain(identity),
+                "info": _without_nan(plain(info)),
+                "written": datetime.now(UTC).isoformat(timespec="seconds"),
+                "files": {file.name: sha256(file) for file in sorted(folder.iterdir())},
+            }
+            record["sha256"] = hashlib.sha256(canonical_json(record)).hexdigest()
+            write_bytes(folder / "run.json", json.dumps(record, indent=1).encode())
+            sync_folder(folder)
+            if path.exists() and not self._whole(path):
+                os.rename(path, aside / "damaged")
+            try:
+                os.rename(folder, path)
+            except OSError:
+                if not path.exists():  # else it was there already
+                    raise
+            sync_folder(path.parent)
+        return path
+
+    def has(self, identity: Mapping[str, Any]) -> bool:
+        """Return whether the run is stored and whole.
+
+        For a damaged run the answer is False, with a warning: writing it again mends the store.
+        """
+        path = self.path(identity)
+        return path.exists() and self._whole(path)
+
+    def read(self, identity: Mapping[str, Any]) -> Run:
+        """Return a stored run.
+
+        Raises
+        ------
+        ValueError
+            If there is no such run, or it is damaged (`Damaged`).
+        """
+        path = self.path(identity)
+        if not path.exists():
+            others = sorted(other.name for other in self._folders(path.parent))
+            stored = f"{len(others)} runs, {others[0]} to {others[-1]}" if others else "no runs"
+            raise ValueError(f"no run {path.name} in {path.parent}: there are {stored}")
+        return _run(path)
+
+    def weights(self, identity: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Return a stored run's weights.
+
+        Raises
+        ------
+        ValueError
+            If there is no such run, it was stored without weights, or it is damaged.
+        """
+        from safetensors.numpy import load_file
+
+        path = self.read(identity).path / _WEIGHTS
+        if not path.exists():
+            raise ValueError(f"the run {path.parent} was stored without weights")
+        return load_file(path)
+
+    def runs(self, study: str, profile: str) -> list[Run]:
+        """Return all runs of a study under a profile, every file verified.
+
+        The order is that of role, seed, soft_scale, alpha, temperature. A study that never ran
+        has none.
+
+        Raises
+        ------
+        Damaged
+            Naming the first file that is not what was written.
+        """
+        folders = self._folders(self._profile(study, profile))
+        return sorted((_run(folder) for folder in folders), key=lambda run: order(run.identity))
+
+    def names(self, study: str, profile: str) -> set[str]:
+        """Return the names of all runs of a study under a profile, unverified."""
+        return {folder.name for folder in self._folders(self._profile(study, profile))}
+
+    def checkpoint(self, name: str, identity: Mapping[str, Any] | None = None) -> Checkpoint:
+        """Return the checkpoint of that name, stored or not.
+
+        Parameters
+        ----------
+        name : str
+            Parts separated by slashes, such as ``"trifeature/laptop/seed0"``.
+        identity : mapping, optional
+            What the checkpoint belongs to; one that belongs to something else is not loaded.
+        """
+        parts = [safe_name(part, "checkpoint") for part in name.split("/")]
+        path = self.root.joinpath(".checkpoints", *parts)
+        return Checkpoint(path.with_name(path.name + ".safetensors"), identity)
+
+    def _profile(self, study: str, profile: str) -> Path:
+        return self.root / safe_name(study, "study") / safe_name(profile, "profile")
+
+    @staticmethod
+    def _folders(parent: Path) -> list[Path]:
+        if not parent.is_dir():
+            return []
+        return [path for path in parent.iterdir() if path.is_dir() and path.name[0] != "."]
+
+    @staticmethod
+    def _whole(path: Path) -> bool:
+        try:
+            _verified(path)
+        except Damaged as error:
+            warnings.warn(f"{error} (it counts as missing)", stacklevel=3)
+            return False
+        return True
+
+
+def order(identity: Mapping[str, Any]) -> tuple:
+    """Return the sorting key of runs: role, seed, soft_scale, alpha, temperature."""
+    return (
+        ROLES.index(identity["role"]),
+        identity["seed"],
+        identity.get("soft_scale") or "",
+        identity.get("alpha") or 0,
+        identity.get("temperature") or 0,
+        identity_hash(identity),
+    )
+
+
+def _check_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, diverged: bool) -> None:
+    for name, values in arrays.items():
+        safe_name(name, "array")
+        array = np.asarray(values)
+        if array.dtype.kind not in "biuf":
+            raise ValueError(
+                f"the array {name!r} of the run {path.name} has dtype {array.dtype}: expected "
+                "booleans, integers or floats"
+            )
+        if not diverged and array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(
+                f"the array {name!r} of the run {path.name} holds {(~np.isfinite(array)).sum()} "
+                "numbers that are not finite, and info['diverged'] is not true"
+            )
+
+
+def _run(path: Path) -> Run:
+    record = _verified(path)
+    arrays = [name.removesuffix(".npy") for name in record["files"] if name.endswith(".npy")]
+    return Run(record["identity"], record["info"], Arrays(path, arrays), path, record["written"])
+
+
+def _verified(path: Path) -> dict[str, Any]:
+    """Return the record of a run after checking every file against it."""
+
+    def damaged(file: str, why: str) -> Damaged:
+        return Damaged(
+            f"{path / file} is damaged ({why}): delete the folder {path} and train again; only "
+            "what is missing will be trained"
+        )
+
+    try:
+        record = json.loads((path / "run.json").read_bytes())
+        claimed = record.pop("sha256")
+        if record["schema"] != _SCHEMA:
+            raise damaged("run.json", f"schema {record['schema']}, expected {_SCHEMA}")
+        if hashlib.sha256(canonical_json(record)).hexdigest() != claimed:
+            raise damaged("run.json", "its content does not have the SHA-256 that it names")
+        if run_name(record["identity"]) != path.name:
+            raise damaged("run.json", f"it belongs to the run {run_name(record['identity'])}")
+        files = record["files"]
+    except FileNotFoundError:
+        raise damaged("run.json", "it is missing") from None
+    except Damaged:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged("run.json", f"{type(error).__name__}: {error}") from None
+    for name, expected in files.items():
+        if not (path / name).is_file():
+            raise damaged(name, "it is missing")
+        found = sha256(path / name)
+        if found != expected:
+            raise damaged(name, f"SHA-256 {found[:16]}..., expected {expected[:16]}...")
+    return record
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,299 @@
+"""Sentences whose numbers come from the results, for the notebooks' texts.
+
+What is said depends on what was measured: a rise is called a rise, and a difference that the
+seeds alone could explain is called that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kdfair_core import metrics, paper, results
+from kdfair_core.results import Results
+
+LEVEL = 0.05
+NETWORKS = {
+    "vit-b-16": "ViT-Base",
+    "tinyvit-5m": "TinyViT-5M",
+    "bert-base": "BERT-Base",
+    "distilbert": "DistilBERT",
+    "minilm-l6": "MiniLM of six layers",
+    "minilm-l3": "MiniLM of three layers",
+}
+SCALES = {"T2": "with the factor T²", "none": "without the factor T²"}
+
+
+class Text(str):
+    """Markdown that shows itself in a notebook."""
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
+def measured(
+    study: str,
+    profile: str | None = None,
+    *,
+    train: bool = False,
+    seeds: Iterable[int] | None = None,
+    device: str = "auto",
+    runs: str | os.PathLike[str] = "../runs",
+) -> Results:
+    """Published results of a study or, with ``train``, results trained here and now.
+
+    What is trained goes into the folder ``runs`` (finished runs are not trained again), and what
+    is read from it is published into ``runs/published``; the project's own ``data/`` is not
+    touched.
+
+    Parameters
+    ----------
+    study, profile, seeds, device
+        As in :func:`kdfair_core.training.run_study`.
+    train
+        Whether to train what is missing.
+    runs
+        Folder of the run store.
+    """
+    if not train:
+        return results.load(study, profile)
+    from kdfair_core import training
+    from kdfair_core.runs import RunStore
+
+    store = RunStore(runs)
+    chosen = profile or "laptop"
+    training.run_study(study, chosen, store=store, seeds=seeds, device=device)
+    root = Path(runs) / "published"
+    results.publish(study, chosen, store, root=root, replace=True)
+    return results.load(study, chosen, root=root)
+
+
+def provenance(found: Results) -> Text:
+    """What was trained and on what, and where it departs from the paper."""
+    manifest = found.manifest
+    names = manifest["identities"]
+    roles = found.runs["role"].value_counts()
+    network = {role: _network(names[role]["network"]) for role in names}
+    hours = manifest["hours"]
+    took = "less than a minute" if hours < 1 / 60 else f"{hours:.2g} hours"
+    parts = [
+        f"**What was measured.** {len(found.runs)} runs, {found.badge}: "
+        f"{roles.get('teacher', 0)} teachers ({network['teacher']}), "
+        f"{roles.get('nds', 0)} non-distilled students and {roles.get('ds', 0)} distilled students "
+        f"({network['ds']}) at T = {_listed(f'{t:g}' for t in found.temperatures)}, "
+        f"{_listed(SCALES[s] for s in found.soft_scales)}",
+    ]
+    if roles.get("null", 0):
+        parts.append(f", and {roles['null']} more non-distilled students as a null control")
+    parts.append(
+        f". They were judged on {manifest['examples']:,} test examples; training took {took} "
+        f"({_listed(d.upper() if len(d) < 5 else d for d in manifest['devices'])})."
+    )
+    note = f"\n\n{manifest['dataset']['note']}"
+    departures = "".join(f"\n- {sentence}" for sentence in manifest["departures"])
+    return Text("".join(parts) + note + f"\n\nWhere this departs from the paper:\n{departures}")
+
+
+def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
+    """What happens to accuracy, EOD and DPD as the temperature rises."""
+    runs = _runs(found.group_fairness(attribute), alpha, soft_scale)
+    low, ten, last = _landmarks(found.temperatures)
+    lines = []
+    for metric, name in (("accuracy", "Accuracy"), ("eod", "EOD"), ("dpd", "DPD")):
+        values = {key: 100 * group[metric].to_numpy() for key, group in runs}
+        nds, teacher = values[("nds", None)], values[("teacher", None)]
+        ds = {t: values[("ds", t)] for t in found.temperatures}
+        pick = max if metric == "accuracy" else min
+        best = pick(ds, key=lambda t: ds[t].mean())
+        word = "highest" if metric == "accuracy" else "lowest"
+        lines.append(
+            f"- **{name}.** NDS {nds.mean():.2f} %, teacher {teacher.mean():.2f} %. The DS is "
+            f"{word} at T = {best:g}: {ds[best].mean():.2f} %, {_against(ds[best], nds)}. "
+            f"From T = {low:g} to T = {ten:g} it goes from {ds[low].mean():.2f} to "
+            f"{ds[ten].mean():.2f} % ({_change(ds[low], ds[ten])})"
+            + (
+                f", and on to {ds[last].mean():.2f} % at T = {last:g} "
+                f"({_change(ds[ten], ds[last])})."
+                if last != ten
+                else "."
+            )
+        )
+    floor = 100 * found.group_fairness(attribute).attrs["floor"]
+    lines.append(
+        f"- A classifier without any error would have a DPD of {floor:.2f} % on this test set: "
+        "below that, a lower DPD is not a fairer classifier but one that errs in balance."
+    )
+    by = attribute.replace("_", " ")
+    return Text(f"**What came out, by {by}** ({SCALES[soft_scale]}):\n\n" + "\n".join(lines))
+
+
+def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
+    """How many classes are affected, against what chance alone would give."""
+    counts = found.affected_counts()
+    ds = counts["temperature"].notna()
+    counts = counts[~ds | ((counts["alpha"] == alpha) & (counts["soft_scale"] == soft_scale))]
+    n = int(counts["n_classes"].iloc[0])
+    high = float(counts["chance_high"].iloc[0])
+    lines = []
+    for comparison, sides in (("SC", "NDS and DS"), ("TC", "teacher and DS")):
+        rows = counts[counts["comparison"] == comparison]
+        if rows.empty:
+            continue
+        above = rows.loc[rows["significant"] > high, "temperature"]
+        top = rows.iloc[rows["significant"].argmax()]
+        lines.append(
+            f"- **#{comparison}** ({sides}): at most {top['significant']:.0f} of {n} classes, at "
+            f"T = {top['temperature']:g}; after the correction at most "
+            f"{rows['significant_bh'].max():.0f}. "
+            + (
+                f"More than chance would give (over {high:.0f}) at T = "
+                f"{_listed(f'{t:g}' for t in above)}."
+                if len(above)
+                else f"Nowhere more than chance would give ({high:.0f})."
+            )
+        )
+    null = counts[counts["comparison"] == "null"]
+    if not null.empty:
+        lines.append(
+            f"- **Null control**: two sets of non-distilled students, which differ in nothing but "
+            f"their seeds, differ in {null['significant'].iloc[0]:.0f} classes."
+        )
+    return Text("**What came out:**\n\n" + "\n".join(lines))
+
+
+def agreement(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
+    """Whether the DS disagrees less with its teacher than the NDS does."""
+    cells = found.disagreement()
+    nds = cells.loc[cells["pair"] == "teacher-nds", "count"].sum()
+    ds = cells[
+        (cells["pair"] == "teacher-ds")
+        & (cells["alpha"] == alpha)
+        & (cells["soft_scale"] == soft_scale)
+    ]
+    totals = ds.groupby("temperature")["count"].sum()
+    least, most = totals.sort_values().index[[0, -1]]
+    n = found.manifest["examples"]
+    below = totals[totals < nds].index
+    return Text(
+        f"**What came out:** of {n:,} test examples teacher and NDS disagree on {nds:.0f}. Teacher "
+        f"and DS disagree least at T = {least:g} ({totals[least]:.0f}) and most at T = {most:g} "
+        f"({totals[most]:.0f}); on fewer than teacher and NDS at "
+        f"{'every temperature' if len(below) == len(totals) else _at(below)}."
+    )
+
+
+def individual(
+    found: Results, space: str = "input", *, alpha: float = 0.8, soft_scale: str = "T2"
+) -> Text:
+    """What happens to individual unfairness as the temperature rises."""
+    runs = _runs(found.individual_fairness(space), alpha, soft_scale)
+    values = {key: group["individual_unfairness"].to_numpy() for key, group in runs}
+    low, ten, last = _landmarks(found.temperatures)
+    ds = {t: values[("ds", t)] for t in found.temperatures}
+    nds, teacher = values[("nds", None)], values[("teacher", None)]
+    return Text(
+        f"**What came out** (distances in {space} space): teacher {teacher.mean():.4f}, NDS "
+        f"{nds.mean():.4f}; DS {ds[low].mean():.4f} at T = {low:g}, {ds[ten].mean():.4f} at "
+        f"T = {ten:g} ({_change(ds[low], ds[ten])})"
+        + (f", {ds[last].mean():.4f} at T = {last:g}" if last != ten else "")
+        + f". At T = {ten:g} it is {_against(ds[ten], nds, unit='')}. A smoother model is "
+        "fairer by this measure, a constant one perfectly so: read it beside accuracy."
+    )
+
+
+def beside_paper(
+    found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: str = "T2"
+) -> Text:
+    """Whether our curve over the temperature has the shape of the paper's."""
+    ours = found.fairness_summary(attribute)
+    ours = ours[(ours["alpha"] == alpha) & (ours["soft_scale"] == soft_scale)]
+    said = []
+    for metric, name in (("accuracy", "accuracy"), ("eod", "EOD"), ("dpd", "DPD")):
+        theirs = paper.results(found.study, metric, attribute)
+        if metric == "accuracy" and (theirs["attribute"] == attribute).any():
+            theirs = theirs[theirs["attribute"] == attribute]
+        a = ours[ours["metric"] == metric].set_index("temperature")["mean"]
+        b = theirs[theirs["role"] == "ds"].set_index("temperature")["mean"]
+        shared = a.index.intersection(b.index)
+        rank = pd.Series(a[shared]).rank().corr(pd.Series(b[shared]).rank())
+        said.append(f"{name} {rank:+.2f}")
+    return Text(
+        f"**Same shape?** Rank correlation over the {len(shared)} shared temperatures between the "
+        f"paper's curve of the DS and ours, {SCALES[soft_scale]}: {', '.join(said)}. (+1: the same "
+        "order of temperatures; 0: none; -1: the opposite.)"
+    )
+
+
+def _network(name: str) -> str:
+    """The name of a network as people write it: resnet20 is ResNet-20."""
+    if name in NETWORKS:
+        return NETWORKS[name]
+    name, small, _ = name.partition("-small")
+    for plain, written in (("resnet", "ResNet-"), ("lenet", "LeNet-"), ("densenet", "DenseNet-")):
+        if name.startswith(plain) and name.removeprefix(plain).isdigit():
+            stem = " with a stem for small images" if small else ""
+            return written + name.removeprefix(plain) + stem
+    return name + small
+
+
+def _runs(
+    frame: pd.DataFrame, alpha: float, soft_scale: str
+) -> list[tuple[tuple[str, float | None], pd.DataFrame]]:
+    """Runs of each model: ((role, temperature or None), rows)."""
+    ds = frame["role"] == "ds"
+    chosen = frame[~ds | ((frame["alpha"] == alpha) & (frame["soft_scale"] == soft_scale))]
+    if not (chosen["role"] == "ds").any():
+        raise ValueError(f"nothing was measured at alpha {alpha!r} and soft_scale {soft_scale!r}")
+    runs = []
+    role: Any
+    t: Any
+    for (role, t), rows in chosen.groupby(["role", "temperature"], dropna=False, sort=False):
+        runs.append(((role, None if pd.isna(t) else t), rows))
+    return runs
+
+
+def _landmarks(temperatures: list[float]) -> tuple[float, float, float]:
+    """First temperature, T = 10 (or the nearest below), last temperature."""
+    usual = [t for t in temperatures if t <= 10] or temperatures
+    return temperatures[0], usual[-1], temperatures[-1]
+
+
+def _p_value(a: np.ndarray, b: np.ndarray) -> float:
+    if len(a) < 2 or len(b) < 2:
+        return float("nan")
+    return float(metrics.welch(a, b)[1])
+
+
+def _verdict(p: float) -> str:
+    if np.isnan(p):
+        return "no test with these runs"
+    shown = "p < 0.001" if p < 0.001 else f"p = {p:.2f}" if p >= 0.01 else f"p = {p:.3f}"
+    return shown if p <= LEVEL else f"{shown}, which seeds alone could explain"
+
+
+def _change(before: np.ndarray, after: np.ndarray) -> str:
+    difference = after.mean() - before.mean()
+    word = "a rise" if difference > 0 else "a fall" if difference < 0 else "no change"
+    return f"{word}; {_verdict(_p_value(before, after))}"
+
+
+def _against(a: np.ndarray, b: np.ndarray, unit: str = " points") -> str:
+    difference = a.mean() - b.mean()
+    digits = 2 if unit else 4
+    word = "above" if difference > 0 else "below"
+    return f"{abs(difference):.{digits}f}{unit} {word} the NDS ({_verdict(_p_value(a, b))})"
+
+
+def _listed(words: Iterable[str]) -> str:
+    items = list(words)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def _at(temperatures: Iterable[float]) -> str:
+    items = [f"{t:g}" for t in temperatures]
+    return f"T = {_listed(items)}" if items else "no temperature"

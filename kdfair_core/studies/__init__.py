@@ -1,0 +1,111 @@
+"""What is studied: data sets, networks, temperatures and recipes, as data.
+
+A study is what the paper asks of one data set and one pair of networks; a profile is the size at
+which it is run. ``kinds`` says what they are made of, ``catalog`` lists them all; here they are
+found by name, and the runs that each holds are spelled out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from kdfair_core.runs import identity_hash
+from kdfair_core.studies.catalog import STUDIES
+from kdfair_core.studies.kinds import NULL_SEEDS, SEEDS, TEMPERATURES, Profile, Recipe, Study
+
+__all__ = ["ENGINE", "NULL_SEEDS", "SEEDS", "STUDIES", "TEMPERATURES", "Profile", "Recipe", "Study"]
+__all__ += ["expected_identities", "get", "names", "student_identities", "teacher_identity"]
+
+ENGINE = "1"
+"""Version of what training computes. Raise it when the same identity would give other weights."""
+
+
+def names() -> list[str]:
+    """Names of the studies, in the order in which the book tells them."""
+    return list(STUDIES)
+
+
+def get(name: str) -> Study:
+    """Study of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message names those there are.
+    """
+    if name not in STUDIES:
+        raise ValueError(f"unknown study {name!r}; expected one of {', '.join(STUDIES)}")
+    return STUDIES[name]
+
+
+def _recipe(recipe: Recipe) -> dict[str, Any]:
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(recipe).items()}
+
+
+def teacher_identity(study: Study, profile_name: str, seed: int) -> dict[str, Any]:
+    """Identity of one teacher: everything that determines it (see :mod:`kdfair_core.runs`)."""
+    profile = study.profile(profile_name)
+    return {
+        **_common(study, profile_name, "teacher", seed),
+        "network": profile.teacher,
+        "recipe": _recipe(profile.teacher_recipe),
+    }
+
+
+def student_identities(
+    study: Study, profile_name: str, seed: int, *, role: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Identities of the students of one seed: the non-distilled one, then every distilled one.
+
+    With ``role="null"`` the one student of a null seed.
+    """
+    profile = study.profile(profile_name)
+    of_student = {"network": profile.student, "recipe": _recipe(profile.student_recipe)}
+    yield _common(study, profile_name, role or "nds", seed) | of_student
+    if role == "null":
+        return
+    teacher = identity_hash(teacher_identity(study, profile_name, seed))
+    for alpha in profile.alphas:
+        for soft_scale in profile.soft_scales:
+            for temperature in profile.temperatures:
+                yield {
+                    **_common(study, profile_name, "ds", seed),
+                    **of_student,
+                    "temperature": temperature,
+                    "alpha": alpha,
+                    "soft_scale": soft_scale,
+                    "teacher": teacher,
+                }
+
+
+def _common(study: Study, profile_name: str, role: str, seed: int) -> dict[str, Any]:
+    return {
+        "study": study.name,
+        "profile": profile_name,
+        "role": role,
+        "seed": seed,
+        "temperature": None,
+        "alpha": None,
+        "soft_scale": None,
+        "dataset": {"name": study.dataset, **study.profile(profile_name).dataset},
+        "engine": ENGINE,
+    }
+
+
+def expected_identities(
+    study: Study, profile_name: str, seeds: Iterable[int] | None = None
+) -> list[dict[str, Any]]:
+    """Identities of every run that a whole profile holds, seed by seed, null control last."""
+    profile = study.profile(profile_name)
+    chosen = set(profile.seeds + profile.null_seeds if seeds is None else seeds)
+    identities = []
+    for seed in profile.seeds:
+        if seed in chosen:
+            identities.append(teacher_identity(study, profile_name, seed))
+            identities.extend(student_identities(study, profile_name, seed))
+    for seed in profile.null_seeds:
+        if seed in chosen:
+            identities.extend(student_identities(study, profile_name, seed, role="null"))
+    return identities

@@ -1,0 +1,206 @@
+"""Views: what a network is shown of an example, a batch at a time.
+
+Examples lie on the device as they are stored (bytes for images, token ids for text) and become
+floats, crops and flips there, a whole batch at once; a set that is too large for memory is read
+batch by batch in a thread beside the training. All draws of an epoch come from one generator,
+seeded by (seed, epoch) on the CPU: the views of a seed are the same on every device, whoever
+learns from them, and a resumed epoch needs no generator's state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kdfair_core.datasets import Dataset, Split
+
+
+def stable_seed(*parts: Any) -> int:
+    """A 63-bit seed that depends on the parts alone: the same on every machine and version."""
+    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples as a network reads them.
+
+    Attributes
+    ----------
+    index : Tensor of int, shape [batch]
+        Positions in the split.
+    inputs : tuple of Tensor
+        What the network is called with.
+    labels : Tensor of int, shape [batch]
+    view : Tensor of int, shape [batch], or None
+        Which of its few views each example shows (0: as stored, 1: flipped); None where there
+        are too many to number.
+    """
+
+    index: Tensor
+    inputs: tuple[Tensor, ...]
+    labels: Tensor
+    view: Tensor | None
+
+
+class ImageViews:
+    """Images of one split.
+
+    Parameters
+    ----------
+    split : Split
+    mean, std : tuple of float
+        Channel statistics on the 0..1 scale; images are shifted and scaled by them.
+    device : torch.device
+    augment : tuple of str
+        Out of "crop" and "flip"; see :class:`kdfair_core.studies.Recipe`.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        device: torch.device,
+        augment: tuple[str, ...] = (),
+    ) -> None:
+        unknown = set(augment) - {"crop", "flip"}
+        if unknown:
+            raise ValueError(f"unknown augmentation {sorted(unknown)}; expected crop or flip")
+        self.examples, self.device, self.augment = split.x, device, augment
+        self.labels = torch.as_tensor(split.y, device=device)
+        self.n_views = None if "crop" in augment else 2 if "flip" in augment else 1
+        self.side = tuple(split.x[np.array([0])].shape[2:])
+        self.pad = max(self.side) // 8 if "crop" in augment else 0
+        scale = torch.tensor(std, device=device) * 255
+        self._scale = (1 / scale)[None, :, None, None]
+        self._shift = (-torch.tensor(mean, device=device) * 255 / scale)[None, :, None, None]
+        self.resident = isinstance(split.x, np.ndarray)
+        if isinstance(
+            split.x, np.ndarray
+        ):  # [example, row, column, channel]: channels last, as convolutions like it
+            self._pixels = torch.as_tensor(np.ascontiguousarray(split.x.transpose(0, 2, 3, 1)))
+            self._pixels = self._pixels.to(device)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def epoch(self, seed: int, epoch: int, batch_size: int) -> Iterator[Batch]:
+        """Every example once, in random order, augmented. A last batch of one is left out."""
+        draws = torch.Generator().manual_seed(stable_seed("views", seed, epoch))
+        n = len(self)
+        order = torch.randperm(n, generator=draws)
+        flip = torch.randint(2, (n,), generator=draws) * ("flip" in self.augment)
+        offset = torch.randint(2 * self.pad + 1, (2, n), generator=draws)
+        chunks = [c for c in torch.arange(n).split(batch_size) if len(c) > 1]
+        for chunk, pixels in self._read([order[chunk] for chunk in chunks], chunks):
+            index = order[chunk].to(self.device)
+            view = flip[chunk].to(self.device)
+            inputs = self._augmented(pixels, view, offset[:, chunk].to(self.device))
+            yield Batch(index, (inputs,), self.labels[index], None if self.pad else view)
+
+    def batches(self, batch_size: int, view: int = 0) -> Iterator[Batch]:
+        """Every example once, in order, as stored (or all flipped, for ``view`` 1)."""
+        chunks = list(torch.arange(len(self)).split(batch_size))
+        for chunk, pixels in self._read(chunks, chunks):
+            index = chunk.to(self.device)
+            if view:
+                pixels = pixels.flip(2)
+            yield Batch(
+                index,
+                (self._floats(pixels),),
+                self.labels[index],
+                torch.full_like(index, view),
+            )
+
+    def _read(self, indices: list[Tensor], chunks: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pairs of (chunk, its pixels); read ahead by a thread where they come from disk."""
+        if self.resident:
+            for index, chunk in zip(indices, chunks, strict=True):
+                yield chunk, self._pixels[index.to(self.device)]
+            return
+
+        def fetch(index: Tensor) -> Tensor:
+            return torch.as_tensor(self.examples[index.numpy()]).permute(0, 2, 3, 1).contiguous()
+
+        with ThreadPoolExecutor(1) as reader:
+            ahead = [reader.submit(fetch, index) for index in indices[:2]]
+            for position, chunk in enumerate(chunks):
+                pixels = ahead.pop(0).result().to(self.device)
+                if position + 2 < len(indices):
+                    ahead.append(reader.submit(fetch, indices[position + 2]))
+                yield chunk, pixels
+
+    def _augmented(self, pixels: Tensor, flip: Tensor, offset: Tensor) -> Tensor:
+        if not self.augment:
+            return self._floats(pixels)
+        height, width = self.side
+        if self.pad:
+            pixels = torch.nn.functional.pad(pixels, (0, 0, *[self.pad] * 4))
+        row = torch.arange(height, device=self.device) + offset[0, :, None]
+        column = torch.arange(width, device=self.device).expand(len(flip), width)
+        column = torch.where(flip[:, None] == 1, width - 1 - column, column) + offset[1, :, None]
+        image = torch.arange(len(flip), device=self.device)[:, None, None]
+        return self._floats(pixels[image, row[:, :, None], column[:, None, :]])
+
+    def _floats(self, pixels: Tensor) -> Tensor:
+        return torch.addcmul(self._shift, pixels.permute(0, 3, 1, 2).float(), self._scale)
+
+
+class TokenViews:
+    """Texts of one split, batched with others of about their length so that little is padding."""
+
+    n_views = 1
+    WINDOW = 50  # batches among which texts are sorted by length
+
+    def __init__(self, split: Split, device: torch.device) -> None:
+        self.tokens, self.device = split.x, device
+        self.labels = torch.as_tensor(split.y, device=device)
+        self.lengths = torch.as_tensor(np.asarray(split.x.lengths))  # type: ignore[attr-defined]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def epoch(self, seed: int, epoch: int, batch_size: int) -> Iterator[Batch]:
+        """Every text once: shuffled, sorted by length within windows, batches shuffled again."""
+        draws = torch.Generator().manual_seed(stable_seed("views", seed, epoch))
+        chunks: list[Tensor] = []
+        for window in torch.randperm(len(self), generator=draws).split(self.WINDOW * batch_size):
+            window = window[self.lengths[window].argsort(stable=True)]
+            chunks.extend(window.split(batch_size))
+        for position in torch.randperm(len(chunks), generator=draws).tolist():
+            yield self._batch(chunks[position])
+
+    def batches(self, batch_size: int, view: int = 0) -> Iterator[Batch]:
+        """Every text once, shortest first."""
+        for chunk in self.lengths.argsort(stable=True).split(batch_size):
+            yield self._batch(chunk)
+
+    def _batch(self, chunk: Tensor) -> Batch:
+        ids, mask = self.tokens[chunk.numpy()]
+        index = chunk.to(self.device)
+        inputs = (
+            torch.as_tensor(ids).to(self.device),
+            torch.as_tensor(mask).to(self.device),
+        )
+        return Batch(index, inputs, self.labels[index], torch.zeros_like(index))
+
+
+Views = ImageViews | TokenViews
+
+
+def make_views(
+    dataset: Dataset, split: Split, device: torch.device, augment: tuple[str, ...] = ()
+) -> Views:
+    """Views of one split of a data set: images, or texts if it has no channels."""
+    if dataset.mean:
+        return ImageViews(split, dataset.mean, dataset.std, device, augment)
+    return TokenViews(split, device)

@@ -1,0 +1,202 @@
+"""The report's forms: whole, equal, and safe whatever the data are called."""
+
+import html.parser
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kdfair_core
+from kdfair_core.auditing import merging
+from kdfair_core.auditing.errors import AuditError
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "javascript:alert(1)",
+    "<!--",
+    "]]>",
+    "&lt;b&gt; &amp; &#60;",
+    "{{7*7}} ${7*7} `id`",
+    "| a | b |\n| --- | --- |",
+    "[click](javascript:alert(1)) ![x](http://evil.example/x.png)",
+    "# heading\n- item",
+    "\u202eabc\u202d \u0000 \x1b[31m",
+    "</style><style>*{display:none}",
+    "=cmd|' /C calc'!A0",
+    " ",
+    "",
+    "naïve 中文 🙂",
+]
+
+
+@pytest.fixture
+def report(binary, roles):
+    return kdfair_core.audit(binary, **roles)
+
+
+@pytest.fixture
+def hostile():
+    """Every name and value in the table is hostile."""
+    rng = np.random.default_rng(0)
+    n = 1200
+    y = rng.integers(0, len(HOSTILE), n)
+    names = np.array(HOSTILE, dtype=object)
+    columns = {
+        "<b>label</b>": names[y],
+        '<i onclick="alert(1)">group</i>': names[rng.integers(0, len(HOSTILE), n)],
+        "</script><script>alert(2)</script>": rng.choice(["<u>a", "b&amp;c"], n),
+        "<img src=x onerror=alert(3)>": names[
+            np.where(rng.random(n) < 0.3, rng.integers(0, len(HOSTILE), n), y)
+        ],
+        "t:T=4": names[np.where(rng.random(n) < 0.1, rng.integers(0, len(HOSTILE), n), y)],
+    }
+    label, group, other, student, teacher = columns
+    return kdfair_core.audit(
+        columns,
+        label=label,
+        groups=[group, other],
+        teacher=teacher,
+        distilled=student,
+        title="</title><script>alert(4)</script>",
+    )
+
+
+class Tags(html.parser.HTMLParser):
+    """Names of elements and attributes, and the text between them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts = [], set(), []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_hostile_names_are_text(hostile):
+    page = Tags(hostile.to_html())
+    assert page.tags.count("script") == 1
+    assert page.tags.count("style") == 2
+    assert not {"img", "i onclick", "u", "a"} & set(page.tags)
+    assert not any(name.startswith("on") for name in page.attributes)
+    shown = "".join(page.texts)
+    for name in HOSTILE:
+        if name.isprintable() and name.strip():
+            assert name in shown
+    assert "<b>label</b>" not in hostile.to_html()
+    assert "\u202e" not in hostile.to_html()
+
+
+def test_hostile_names_do_not_leave_their_cell_of_markdown(hostile):
+    text = hostile.to_markdown()
+    assert "<" not in text
+    assert "](" not in text.replace("\\](", "")
+    for line in text.splitlines():
+        assert line == "" or line[0] in "#-|" or line.startswith("Audited on")
+    bars = {
+        len(line.replace("\\|", "").split("|")) for line in text.splitlines() if line[:1] == "|"
+    }
+    assert len(bars) <= 3  # the three tables
+    headings = [line for line in text.splitlines() if line.startswith("#")]
+    assert headings == ["## Fairness after distillation"]
+
+
+def test_hostile_names_survive_in_json(hostile):
+    report = json.loads(hostile.to_json())
+    assert set(HOSTILE) - {" ", ""} <= set(report["classes"])
+    assert report["title"] == "</title><script>alert(4)</script>"
+
+
+def test_nothing_is_fetched(report):
+    text = report.to_html()
+    assert "http:" not in text and "https:" not in text and "//" not in text.replace("// ", "")
+    assert "default-src 'none'" in text
+    page = Tags(text)
+    assert not {"link", "img", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+    assert not {"src", "href", "srcset", "action"} & page.attributes
+
+
+def test_json_holds_every_number(report):
+    read = json.loads(report.to_json())
+    assert read["examples"] == 2000
+    assert read["groups"]["sex"] == ["F", "M"]
+    assert set(read["frames"]) == set(report.frames)
+    for name, frame in report.frames.items():
+        again = pd.DataFrame(read["frames"][name]["rows"], columns=read["frames"][name]["columns"])
+        assert list(again.columns) == list(frame.columns)
+        for column in frame.select_dtypes("number"):
+            np.testing.assert_array_equal(again[column].astype(float), frame[column].astype(float))
+
+
+def test_html_and_markdown_show_the_same_numbers(report):
+    shown, text = "".join(Tags(report.to_html()).texts), report.to_markdown()
+    for line in report.verdict():
+        heading, _, sentence = line.partition(": ")
+        assert sentence in shown
+        assert f"- **{heading}.** {sentence}" in text
+    for row in report.frames["fairness"].to_dict("records"):
+        value = f"{100 * row['value']:.1f}%"
+        assert value in shown
+        assert f"{row['metric'].upper()} | " in text and f"| {value} |" in text
+
+
+def test_a_notebook_shows_a_part_of_a_page(report, seeds, seed_roles):
+    part = report._repr_html_()
+    assert "<html" not in part and "<h1" not in part
+    assert part.count("data-ka-theme") == report.to_html().count("data-ka-theme") - 1
+    with_dial = kdfair_core.audit(seeds, **seed_roles, n_boot=100)._repr_html_()
+    assert 'data-kd-temperatures="1 4" data-kd-start="1"' in with_dial
+    assert with_dial.count("<section data-ka-at=") == 4
+    assert "kd-temperatures" not in part.replace("kdTemperatures", "")
+
+
+def test_a_report_is_written_whole_or_not_at_all(report, tmp_path, monkeypatch):
+    out = tmp_path / "deep" / "report"
+    paths = report.save(out)
+    assert [path.name for path in paths] == ["report.html", "report.json", "report.md"]
+    assert (tmp_path / "deep" / "report.md").read_text() == report.to_markdown()
+    (only,) = report.save(tmp_path / "only.json")
+    assert only.name == "only.json"
+    with pytest.raises(AuditError, match="there is no format 'pdf'"):
+        report.save(tmp_path / "x", formats=["pdf"])
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr(merging.os, "fsync", full)
+    with pytest.raises(AuditError, match="No space left on device"):
+        report.save(tmp_path / "late")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_place_that_cannot_be_written(report, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AuditError, match="cannot write into"):
+        report.save(tmp_path / "file" / "report")
+    (tmp_path / "x.html").mkdir()
+    with pytest.raises(AuditError, match="cannot write"):
+        report.save(tmp_path / "x.html")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "x.html"]
+
+
+def test_the_look_is_the_books():
+    from importlib import resources
+
+    from kdfair_core.charts import theme
+
+    css = (resources.files("kdfair_core.auditing") / "static" / "report.css").read_text()
+    same = {"ink": "ink", "muted": "muted", "grid": "grid", "surface": "surface"}
+    same |= {"teacher": "teacher", "baseline": "nds", "distilled": "ds"}
+    for mine, name in same.items():
+        for color in theme.COLORS[name]:
+            assert f"--{mine}: {color};" in css

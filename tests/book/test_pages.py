@@ -1,0 +1,174 @@
+"""Every page: nothing from elsewhere, readable by everyone, light."""
+
+import gzip
+from urllib.parse import unquote, urldefrag, urlparse
+
+import pytest
+from browsing import FIRST, STUDY, Visit
+from bs4 import BeautifulSoup
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def survey(chromium, book, pages):
+    """What was found on each page, light and dark: {(page, theme): findings}."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    assert FIRST in pages and STUDY in pages
+    found = {}
+    for name in [*pages, "search.html", "genindex.html"]:
+        for theme in ("light", "dark"):
+            seen = Visit(chromium, ("file://",), color_scheme=theme)
+            page = seen.open(f"file://{book}/{name}")
+            axe = [
+                (v["id"], [node["html"][:160] for node in v["nodes"][:3]])
+                for v in Axe().run(page).response["violations"]
+                if v["impact"] in ("serious", "critical")
+            ]
+            wide = []
+            for width in (768, 360):
+                page.set_viewport_size({"width": width, "height": 800})
+                if page.evaluate("document.documentElement.scrollWidth") > width:
+                    wide.append(width)
+            page.emulate_media(media="print")
+            found[name, theme] = {
+                "foreign": seen.foreign,
+                "failed": seen.failed,
+                "errors": seen.errors,
+                "axe": axe,
+                "wide": wide,
+                "printed dial": page.locator(".kd-dial:visible").count(),
+            }
+            seen.context.close()
+    return found
+
+
+@pytest.mark.parametrize("finding", ["foreign", "failed", "errors", "axe", "wide", "printed dial"])
+def test_no_page_has(survey, finding):
+    """Requests to elsewhere, missing files, errors on the console, serious or critical
+    violations of axe's rules, sideways scrolling at 768 or 360 pixels, a dial on paper."""
+    assert {where: found[finding] for where, found in survey.items() if found[finding]} == {}
+
+
+def test_pages_work_below_a_path_of_any_host(chromium, host, pages):
+    seen = Visit(chromium, (host,))
+    for name in [FIRST, STUDY]:
+        page = seen.open(f"{host}/{name}#T=4")
+        assert page.evaluate("kdfair.figures.every(f => f.views.length)")
+    page.goto(f"{host}/index.html")
+    page.wait_for_url(f"{host}/{FIRST}")
+    assert not seen.foreign and not seen.failed and not seen.errors
+    seen.context.close()
+
+
+def test_pages_are_light(chromium, host, book):
+    """Over the wire, compressed: the first page with all that it loads, then what others add."""
+    seen = Visit(chromium, (host,))
+    fetched: dict[str, int] = {}
+
+    def weigh(response):
+        url = urldefrag(response.url)[0]
+        if url.startswith("http") and url not in fetched and response.status == 200:
+            body = response.body()
+            packed = url.endswith((".woff2", ".png"))
+            fetched[url] = len(body) if packed else len(gzip.compress(body))
+
+    seen.page.on("response", weigh)
+    seen.open(f"{host}/{FIRST}")
+    seen.page.wait_for_timeout(300)
+    first = sum(fetched.values())
+    assert first < 1_500_000, fetched
+    for page in sorted(book.rglob("book/**/*.html")):
+        before = sum(fetched.values())
+        seen.open(f"{host}/{page.relative_to(book).as_posix()}")
+        seen.page.wait_for_timeout(100)
+        assert sum(fetched.values()) - before < 400_000, page.name
+    seen.context.close()
+
+
+def test_figures_follow_the_theme(visit):
+    _, page = visit(STUDY, dark=True)
+    look = """() => { const f = document.querySelector('.kd-figure');
+        return [getComputedStyle(f).backgroundColor,
+                getComputedStyle(f.querySelector('svg text')).fill]; }"""
+    dark = page.evaluate(look)
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    light = page.evaluate(look)
+    assert dark[0] != light[0] and dark[1] != light[1]
+
+
+def test_without_scripts_pictures_and_numbers_stand(visit):
+    _, page = visit(STUDY, scripts=False)
+    figures = page.locator(".kd-figure")
+    assert figures.count() > 5
+    for i in range(figures.count()):
+        figure = figures.nth(i)
+        assert figure.locator(".kd-panel > svg").first.is_visible()
+        assert figure.locator(".kd-said").inner_text().startswith("T = ")
+        assert figure.locator("table tr").count() > 2
+    assert page.locator(".kd-dial").count() == 0
+
+
+def test_every_figure_says_what_it_shows_and_where_it_is_from(visit):
+    _, page = visit(STUDY)
+    for panel in page.locator(".kd-panel").all():
+        assert len(panel.get_attribute("aria-label")) > 40
+    badges = page.locator(".kd-badge").all_inner_texts()
+    assert len(badges) == page.locator(".kd-figure").count()
+    assert all(b.strip().startswith(("measured here (", "reported by the paper")) for b in badges)
+
+
+def test_numbers_and_picture_can_be_taken_away(visit):
+    _, page = visit(STUDY + "#T=4")
+    figure = page.locator(".kd-figure").first
+    with page.expect_download() as download:
+        figure.get_by_role("button", name="Download the numbers as CSV").click()
+    text = download.value.path().read_text(encoding="utf-8")
+    rows = text.strip().splitlines()
+    assert len(rows) == figure.locator("table tr").count()
+    assert rows[0].startswith("model,")
+    with page.expect_download() as download:
+        figure.get_by_role("button", name="Download the picture as SVG").click()
+    svg = download.value.path().read_text(encoding="utf-8")
+    assert BeautifulSoup(svg, "html.parser").find("svg")
+    assert "var(" not in svg and "T = 4" in svg
+    import xml.etree.ElementTree as tree
+
+    tree.fromstring(svg)
+
+
+def test_hovering_shows_values(visit):
+    _, page = visit(FIRST)
+    mark = page.locator(".kd-panel svg .mark-symbol path").first
+    mark.hover(force=True)
+    tip = page.locator(".kd-tip")
+    assert tip.is_visible()
+    assert "mean" in tip.inner_text()
+
+
+def test_links_between_pages_lead_somewhere(book, pages):
+    anchors: dict[str, set[str]] = {}
+
+    def ids(path):
+        if path not in anchors:
+            soup = BeautifulSoup((book / path).read_text(encoding="utf-8"), "html.parser")
+            anchors[path] = {e["id"] for e in soup.find_all(id=True)}
+        return anchors[path]
+
+    broken = []
+    for name in pages:
+        soup = BeautifulSoup((book / name).read_text(encoding="utf-8"), "html.parser")
+        for link in soup.find_all("a", href=True):
+            target = urlparse(link["href"])
+            if target.scheme or target.netloc:
+                continue
+            path = (book / name).parent / unquote(target.path) if target.path else book / name
+            path = path.resolve()
+            if not path.exists():
+                broken.append((name, link["href"]))
+            elif target.fragment and path.suffix == ".html":
+                relative = path.relative_to(book.resolve()).as_posix()
+                if unquote(target.fragment) not in ids(relative) | {""}:
+                    broken.append((name, link["href"]))
+    assert not broken

@@ -1,0 +1,83 @@
+"""Sentences say what the results say."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_up import made_up_results
+
+from kdfair_core import results, story
+
+
+@pytest.fixture(scope="module")
+def found():
+    return made_up_results(seeds=4)
+
+
+def test_fairness_takes_its_numbers_from_the_results(found):
+    text = story.fairness(found, "color")
+    summary = found.fairness_summary("color")
+    ds = summary[(summary["role"] == "ds") & (summary["soft_scale"] == "T2")]
+    accuracy = ds[ds["metric"] == "accuracy"].set_index("temperature")["mean"]
+    best = accuracy.idxmax()
+    assert f"highest at T = {best:g}: {100 * accuracy[best]:.2f} %" in text
+    assert f"from {100 * accuracy[1]:.2f} to {100 * accuracy[10]:.2f} % (a rise; p" in text
+    assert f"DPD of {100 * summary['floor'].max():.2f} %" in text
+    assert "nan" not in text
+
+
+def test_a_fall_is_called_a_fall(found):
+    assert story._change(np.array([3.0, 3.1, 2.9]), np.array([1.0, 1.1, 0.9])).startswith("a fall")
+    assert "seeds alone" in story._change(np.array([3.0, 1.0, 2.0]), np.array([2.0, 3.0, 1.1]))
+    assert "no test" in story._change(np.array([3.0]), np.array([2.0]))
+
+
+def test_affected_counts_and_control(found):
+    text = story.affected(found)
+    counts = found.affected_counts()
+    null = counts.loc[counts["comparison"] == "null", "significant"].iloc[0]
+    assert f"differ in {null:.0f} classes" in text
+    assert "#SC" in text and "#TC" in text
+
+
+def test_agreement(found):
+    text = story.agreement(found)
+    cells = found.disagreement()
+    nds = cells.loc[cells["pair"] == "teacher-nds", "count"].sum()
+    assert f"teacher and NDS disagree on {nds:.0f}" in text
+
+
+def test_individual(found):
+    runs = found.individual_fairness()
+    teacher = runs.loc[runs["role"] == "teacher", "individual_unfairness"].mean()
+    assert f"teacher {teacher:.4f}" in story.individual(found)
+
+
+def test_beside_paper_gives_rank_correlations(found):
+    text = story.beside_paper(found, "color")
+    assert "13 shared temperatures" in text
+    ranks = [float(r) for r in re.findall(r"[A-Za-z]+ ([+-]\d\.\d\d)", text)]
+    assert len(ranks) == 3 and all(-1 <= r <= 1 for r in ranks)
+
+
+def test_unknown_setting_is_said(found):
+    with pytest.raises(ValueError, match=r"alpha 0\.3"):
+        story.fairness(found, "color", alpha=0.3)
+
+
+def test_texts_show_themselves_as_markdown():
+    assert story.Text("**x**")._repr_markdown_() == "**x**"
+
+
+def test_measured_reads_what_is_published(monkeypatch):
+    asked = []
+    monkeypatch.setattr(results, "load", lambda study, profile: asked.append((study, profile)))
+    story.measured("trifeature", "laptop")
+    assert asked == [("trifeature", "laptop")]
+
+
+def test_lists_read_well():
+    assert story._listed(["a"]) == "a"
+    assert story._listed(["a", "b", "c"]) == "a, b and c"
+    assert story._at(pd.Index([])) == "no temperature"

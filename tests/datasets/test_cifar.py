@@ -1,0 +1,195 @@
+import pickle
+import shutil
+import types
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from kdfair_core import datasets
+from kdfair_core.datasets import DatasetMissing
+
+
+class _Python2(pickle._Pickler):
+    """Writes str for bytes as Python 2 did, in which the official pickles were made."""
+
+    dispatch: ClassVar = dict(pickle._Pickler.dispatch)
+
+    def save_bytes(self, value):
+        self.write(b"T" + len(value).to_bytes(4, "little") + value)
+
+    dispatch[bytes] = save_bytes
+
+
+def write_pickle(path, content):
+    with open(path, "wb") as file:
+        _Python2(file, 2).dump(content)
+
+
+def batch(n, n_classes, seed):
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (n, 3072), dtype=np.uint8)
+    return images, np.arange(n) % n_classes
+
+
+def write_cifar10(root, version, n=10):
+    """Official files of CIFAR-10 with n images a batch; gives the arrays that should come back."""
+    parts = [batch(n, 10, i) for i in range(6)]
+    names = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
+    folder = root / f"cifar-10-batches-{version}"
+    folder.mkdir(parents=True)
+    for name, (images, labels) in zip(names, parts, strict=True):
+        if version == "bin":
+            records = np.concatenate([labels[:, None].astype(np.uint8), images], axis=1)
+            (folder / f"{name}.bin").write_bytes(records.tobytes())
+        else:
+            content = {b"data": images, b"labels": labels.tolist(), b"batch_label": b"x"}
+            write_pickle(folder / name, content)
+    x = np.concatenate([images for images, _ in parts[:5]]).reshape(-1, 3, 32, 32)
+    return x, np.concatenate([labels for _, labels in parts[:5]]), parts[5]
+
+
+def write_cifar100(root, version, n=100):
+    folder = root / {"bin": "cifar-100-binary", "py": "cifar-100-python"}[version]
+    folder.mkdir(parents=True)
+    names = [f"class_{i}" for i in range(100)]
+    for seed, name in enumerate(("train", "test")):
+        images, labels = batch(n, 100, seed)
+        coarse = labels // 5
+        if version == "bin":
+            records = np.stack([coarse, labels], axis=1).astype(np.uint8)
+            records = np.concatenate([records, images], axis=1)
+            (folder / f"{name}.bin").write_bytes(records.tobytes())
+        else:
+            content = {
+                b"data": images,
+                b"fine_labels": labels.tolist(),
+                b"coarse_labels": coarse.tolist(),
+            }
+            write_pickle(folder / name, content)
+    if version == "bin":
+        (folder / "fine_label_names.txt").write_text("\n".join(names) + "\n")
+    else:
+        write_pickle(folder / "meta", {b"fine_label_names": [name.encode() for name in names]})
+    return names
+
+
+@pytest.mark.parametrize("version", ["bin", "py"])
+def test_official_cifar10_is_read_and_packed(tmp_path, version):
+    x, y, (test_x, test_y) = write_cifar10(tmp_path, version)
+    for _ in range(2):  # the second time from the cache
+        data = datasets.load("cifar10", root=tmp_path)
+        np.testing.assert_array_equal(data.train.x, x)
+        np.testing.assert_array_equal(data.train.y, y)
+        np.testing.assert_array_equal(data.test.x.reshape(-1, 3072), test_x)
+        np.testing.assert_array_equal(data.test.y, test_y)
+        assert data.train.x.dtype == np.uint8 and data.train.y.dtype == np.int64
+        assert data.class_names[:2] == ("airplane", "automobile")
+        np.testing.assert_allclose(data.mean, x.mean((0, 2, 3)) / 255)
+        shutil.rmtree(tmp_path / f"cifar-10-batches-{version}", ignore_errors=True)
+
+
+@pytest.mark.parametrize("version", ["bin", "py"])
+def test_official_cifar100_has_fine_labels_and_names(tmp_path, version):
+    names = write_cifar100(tmp_path, version)
+    for _ in range(2):
+        data = datasets.load("cifar100", root=tmp_path)
+        assert data.train.y.tolist() == list(range(100))
+        assert data.class_names == tuple(names)
+
+
+def test_a_part_keeps_the_shares_of_the_classes(tmp_path):
+    write_cifar10(tmp_path, "bin", n=40)
+    data = datasets.load("cifar10", root=tmp_path, n_train=50, n_test=20, seed=3)
+    assert np.bincount(data.train.y).tolist() == [5] * 10
+    assert np.bincount(data.test.y).tolist() == [2] * 10
+    assert "seed 3" in data.note
+
+
+def test_missing_says_what_to_do(tmp_path):
+    with pytest.raises(DatasetMissing, match=r"cifar-10-binary\.tar\.gz \(162 MB\)"):
+        datasets.load("cifar10", root=tmp_path)
+    with pytest.raises(DatasetMissing, match=r"cifar-100-binary\.tar\.gz \(161 MB\)"):
+        datasets.load("cifar100", root=tmp_path)
+
+
+@pytest.mark.parametrize(("version", "name"), [("bin", "data_batch_3.bin"), ("py", "data_batch_3")])
+def test_missing_batch_is_named(tmp_path, version, name):
+    write_cifar10(tmp_path, version)
+    (tmp_path / f"cifar-10-batches-{version}" / name).unlink()
+    with pytest.raises(DatasetMissing, match=name):
+        datasets.load("cifar10", root=tmp_path)
+
+
+@pytest.mark.parametrize(("version", "name"), [("bin", "test_batch.bin"), ("py", "test_batch")])
+@pytest.mark.parametrize("keep", [0, 5000])
+def test_truncated_batch_is_named(tmp_path, version, name, keep):
+    write_cifar10(tmp_path, version)
+    path = tmp_path / f"cifar-10-batches-{version}" / name
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=f"{name} is truncated"):
+        datasets.load("cifar10", root=tmp_path)
+    assert not (tmp_path / "cifar10.npz").exists()
+
+
+def test_labels_out_of_range(tmp_path):
+    write_cifar10(tmp_path, "bin")
+    path = tmp_path / "cifar-10-batches-bin" / "test_batch.bin"
+    path.write_bytes(b"\x0c" + path.read_bytes()[1:])
+    with pytest.raises(ValueError, match=r"labels from 1 to 12; expected 0 to 9"):
+        datasets.load("cifar10", root=tmp_path)
+
+
+class _Evil:
+    def __reduce__(self):
+        return print, ("code of a pickle ran",)
+
+
+@pytest.mark.parametrize(
+    "content", [{b"data": _Evil(), b"labels": []}, [1, 2], {b"data": [1], b"labels": [0]}, {}]
+)
+def test_a_pickle_of_anything_else_is_refused(tmp_path, content, capsys):
+    write_cifar10(tmp_path, "py")
+    with open(tmp_path / "cifar-10-batches-py" / "data_batch_1", "wb") as file:
+        pickle.dump(content, file)
+    with pytest.raises(ValueError, match=r"data_batch_1 is (truncated or )?not"):
+        datasets.load("cifar10", root=tmp_path)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_pickle_of_this_python_is_read(tmp_path):
+    x, _, _ = write_cifar10(tmp_path, "py")
+    for path in sorted((tmp_path / "cifar-10-batches-py").iterdir()):
+        with open(path, "rb") as file:
+            content = pickle.load(file, encoding="bytes")
+        path.write_bytes(pickle.dumps(content))
+    np.testing.assert_array_equal(datasets.load("cifar10", root=tmp_path).train.x, x)
+
+
+def test_download_asks_torchvision_only_on_request(tmp_path, monkeypatch):
+    calls = []
+
+    def download(root, download):
+        calls.append(download)
+        write_cifar10(root, "py")
+
+    fake = types.SimpleNamespace(datasets=types.SimpleNamespace(CIFAR10=download))
+    monkeypatch.setattr("kdfair_core.models._torchvision.import_torchvision", lambda: fake)
+    with pytest.raises(DatasetMissing):
+        datasets.load("cifar10", root=tmp_path)
+    assert not calls
+    assert len(datasets.load("cifar10", root=tmp_path, download=True).train) == 50
+    datasets.load("cifar10", root=tmp_path, download=True)
+    assert calls == [True]
+
+
+def test_real_cifar(real_root):
+    for name, n_classes in (("cifar10", 10), ("cifar100", 100)):
+        if not (real_root / f"{name}.npz").exists():
+            pytest.skip(f"no {name}")
+        data = datasets.load(name, root=real_root)
+        assert data.train.x.shape == (50_000, 3, 32, 32) and data.test.x.shape[0] == 10_000
+        assert set(np.bincount(data.train.y)) == {50_000 // n_classes}
+        assert len(data.class_names) == n_classes
+        known = {"cifar10": (0.4914, 0.4822, 0.4465), "cifar100": (0.5071, 0.4865, 0.4409)}
+        np.testing.assert_allclose(data.mean, known[name], atol=1e-3)

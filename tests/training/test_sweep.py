@@ -1,0 +1,348 @@
+"""Nothing is lost to speed: what the sweep gives each student is what it would get alone."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from kdfair_core import models, training
+from kdfair_core.datasets import Dataset, Split
+from kdfair_core.runs import RunStore
+from kdfair_core.studies import Profile, Recipe, Study
+from kdfair_core.training import engine
+from kdfair_core.training.learners import Learners, StackedLearners, make_learners
+from kdfair_core.training.sweep import Lesson, TeacherOutputs, learning_rate, predict, train
+from kdfair_core.training.views import ImageViews
+
+CPU = torch.device("cpu")
+SIDE = 16
+RECIPE = Recipe(epochs=2, batch_size=8, lr=0.01, milestones=(1,), augment=("flip",))
+
+
+def images(n=42, classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(classes, size=n)
+    x = rng.integers(0, 256, size=(n, 3, SIDE, SIDE), dtype=np.uint8)
+    x[np.arange(n), y] //= 2  # something to learn
+    return Split(x, y, {})
+
+
+def views(augment=("flip",), split=None):
+    return ImageViews(split or images(), (0.5,) * 3, (0.25,) * 3, CPU, augment)
+
+
+def lesson(rows):
+    return Lesson(*torch.tensor(rows, dtype=torch.float32).T)
+
+
+def students(name, n):
+    return [models.build(name, 3, in_shape=(3, SIDE, SIDE), seed=i) for i in range(n)]
+
+
+def weights(network):
+    return torch.cat([t.detach().flatten().double() for t in network.state_dict().values()])
+
+
+LESSONS = [(1.0, 0.0, 1.0), (4.0, 0.8, 16.0), (20.0, 0.8, 1.0)]
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet20"])
+@pytest.mark.parametrize("augment", [(), ("flip",), ("crop", "flip")])
+def test_each_student_learns_what_a_plain_loop_teaches_it(name, augment):
+    """Oracle: one student, the teacher run on each batch, torch's own loss and optimizer."""
+    teacher = models.build("lenet5", 3, in_shape=(3, SIDE, SIDE), seed=99).eval()
+    shown = views(augment)
+    together = students(name, 3)
+    learners = make_learners(together, CPU)
+    train(
+        learners,
+        shown,
+        RECIPE,
+        seed=7,
+        lesson=lesson(LESSONS),
+        teacher=TeacherOutputs(teacher, shown, "fp32"),
+    )
+    learners.finish()
+    for i, (T, alpha, factor) in enumerate(LESSONS):
+        alone = students(name, 3)[i].to(memory_format=torch.channels_last).train()
+        optimizer = torch.optim.SGD(alone.parameters(), 0.01, momentum=0.9, weight_decay=1e-3)
+        for epoch in range(2):
+            for group in optimizer.param_groups:
+                group["lr"] = 0.01 if epoch < 1 else 0.001
+            for batch in shown.epoch(7, epoch, 8):
+                with torch.no_grad():
+                    wanted = teacher(*batch.inputs)
+                logits = alone(*batch.inputs)
+                soft = F.kl_div(  # cross-entropy less the teacher's entropy: the same gradient
+                    F.log_softmax(logits / T, 1), F.softmax(wanted / T, 1), reduction="batchmean"
+                )
+                hard = F.cross_entropy(logits, batch.labels)
+                optimizer.zero_grad()
+                (alpha * factor * soft + (1 - alpha) * hard).backward()
+                optimizer.step()
+        assert apart(together[i], alone, start=students(name, 3)[i]) < 0.01
+
+
+def apart(a, b, start):
+    """Distance of two networks over the way that training took one of them."""
+    a, b, start = weights(a), weights(b), weights(start)
+    return ((a - b).norm() / (b - start).norm()).item()
+
+
+def fitted(rows, name="lenet5", which=None):
+    """Train students with these lessons (those at positions `which`), give their weights."""
+    which = range(len(rows)) if which is None else which
+    networks = [students(name, len(rows))[i] for i in which]
+    teacher = models.build("lenet5", 3, in_shape=(3, SIDE, SIDE), seed=99).eval()
+    shown = views()
+    learners = make_learners(networks, CPU)
+    history, _ = train(
+        learners,
+        shown,
+        RECIPE,
+        seed=7,
+        lesson=lesson([rows[i] for i in which]),
+        teacher=TeacherOutputs(teacher, shown, "fp32"),
+    )
+    return [weights(network) for network in learners.finish()], history
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet20"])
+def test_adding_or_removing_a_temperature_changes_no_other_student(name):
+    everyone, _ = fitted(LESSONS, name)
+    some, _ = fitted(LESSONS, name, which=[0, 2])
+    for a, b in zip([everyone[0], everyone[2]], some, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(everyone[0], everyone[1], rtol=1e-2)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet20"])
+def test_a_student_that_diverges_takes_nobody_down(name):
+    wild = [LESSONS[0], (1.0, 0.8, float("inf")), LESSONS[2]]
+    after, history = fitted(wild, name)
+    calm, _ = fitted(LESSONS, name)
+    assert np.isnan(history[1]).any()
+    assert np.isfinite(history[[0, 2]]).all()
+    for i in (0, 2):
+        torch.testing.assert_close(after[i], calm[i], rtol=1e-4, atol=1e-6)
+
+
+def test_lenets_are_stacked_and_others_are_not():
+    assert isinstance(make_learners(students("lenet5", 2), CPU), StackedLearners)
+    assert type(make_learners(students("lenet5", 1), CPU)) is Learners
+    assert type(make_learners(students("resnet20", 2), CPU)) is Learners
+
+
+def test_teacher_outputs_belong_to_the_view():
+    teacher = models.build("resnet20", 3, in_shape=(3, SIDE, SIDE), seed=1).eval()
+    shown = views(("flip",))
+    outputs = TeacherOutputs(teacher, shown, "fp32")
+    assert outputs.table is not None
+    assert outputs.table.shape == (42, 2, 3)
+    flipped = 0
+    for batch in shown.epoch(0, 0, 8):
+        with torch.no_grad():
+            torch.testing.assert_close(outputs(batch), teacher(*batch.inputs), rtol=1e-4, atol=1e-5)
+        flipped += int(batch.view.sum())
+    assert 0 < flipped < 42
+    assert TeacherOutputs(teacher, views(("crop",)), "fp32").table is None
+
+
+def test_crops_and_flips_are_those_of_the_padded_image():
+    split = images(n=20)
+    shown = views(("crop", "flip"), split)
+    for batch in shown.epoch(3, 0, 20):
+        pixels = ((batch.inputs[0] * 0.25 + 0.5) * 255).round().to(torch.uint8).numpy()
+        places = set()
+        for i, image in zip(batch.index.tolist(), pixels, strict=True):
+            padded = np.pad(split.x[i], ((0, 0), (2, 2), (2, 2)))
+            found = [
+                (dy, dx, flip)
+                for dy in range(5)
+                for dx in range(5)
+                for flip in (1, -1)
+                if (padded[:, dy : dy + SIDE, dx : dx + SIDE][:, :, ::flip] == image).all()
+            ]
+            assert len(found) == 1
+            places.add(found[0])
+        assert len(places) > 10
+
+
+def test_epochs_differ_and_cover_every_example_once():
+    shown = views(())
+    orders = [torch.cat([b.index for b in shown.epoch(0, e, 8)]).tolist() for e in (0, 1, 0)]
+    assert sorted(orders[0]) == list(range(42))
+    assert orders[0] == orders[2] != orders[1]
+
+
+class Slow:
+    """Examples that cannot be held in memory: only rows that are asked for."""
+
+    def __init__(self, x):
+        self.x = x
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, index):
+        assert len(index) <= 8
+        return self.x[index]
+
+
+def test_streaming_gives_the_same_batches_as_memory():
+    split = images()
+    streamed = ImageViews(
+        Split(Slow(split.x), split.y, {}), (0.5,) * 3, (0.25,) * 3, CPU, ("crop", "flip")
+    )
+    assert not streamed.resident
+    resident = views(("crop", "flip"), split)
+    for a, b in zip(streamed.epoch(5, 1, 8), resident.epoch(5, 1, 8), strict=True):
+        assert torch.equal(a.inputs[0], b.inputs[0])
+        assert torch.equal(a.labels, b.labels)
+
+
+def test_learning_rate_drops_at_milestones_and_decays_for_adamw():
+    recipe = Recipe(epochs=10, lr=0.1, milestones=(3, 6))
+    assert [learning_rate(recipe, 5 * e, 5) for e in (0, 2, 3, 5, 6, 9)] == pytest.approx(
+        [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+    )
+    recipe = Recipe(epochs=10, lr=1.0, optimizer="adamw", warmup=0.1)
+    rates = [learning_rate(recipe, step, 10) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == pytest.approx(1.0) == rates[9]
+    assert rates[-1] == pytest.approx(1 / 90)
+
+
+# --- a whole study ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def study(monkeypatch):
+    """A study of two classes' worth of noise that trains in a second."""
+    train_set, test_set = images(60, seed=1), images(30, seed=2)
+    dataset = Dataset(
+        "tiny", train_set, test_set, ("a", "b", "c"), {}, (0.5,) * 3, (0.25,) * 3, "made here"
+    )
+    monkeypatch.setattr(engine.datasets, "load", lambda name, root=None, **options: dataset)
+    recipe = Recipe(epochs=3, batch_size=16, lr=0.02, milestones=(), augment=("flip",))
+    profile = Profile({}, "resnet20", "lenet5", recipe, recipe, (0, 1), (5,), (1, 4))
+    return Study("tiny", "Tiny", "tiny", 3, "class bias", {"smoke": profile})
+
+
+def stored(store):
+    return {run.name: run for run in store.runs("tiny", "smoke")}
+
+
+def same(a, b):
+    for name, run in a.items():
+        for key in run.arrays:
+            assert run.arrays[key].tobytes() == b[name].arrays[key].tobytes(), (name, key)
+    assert a.keys() == b.keys()
+
+
+def run(study, store, **options):
+    return training.run_study(study, "smoke", store=store, progress=False, **options)
+
+
+def test_a_study_is_trained_once(study, tmp_path):
+    store = RunStore(tmp_path)
+    assert run(study, store) == 2 * (1 + 1 + 2) + 1
+    first = stored(store)
+    assert run(study, store) == 0
+    assert {r.written for r in stored(store).values()} == {r.written for r in first.values()}
+    for r in first.values():
+        assert r.arrays["logits"].shape == (30, 3)
+        assert r.arrays["prediction"].dtype == np.uint8
+        assert (r.arrays["logits"].argmax(1) == r.arrays["prediction"]).mean() > 0.9
+        assert r.info["seconds"] > 0
+    teacher = next(r for r in first.values() if r.identity["role"] == "teacher")
+    network = models.build("resnet20", 3)
+    weights = store.weights(teacher.identity)
+    network.load_state_dict({name: torch.as_tensor(w) for name, w in weights.items()})
+    shown = views((), images(30, seed=2))
+    for name, call in (("logits", None), ("features", network.features)):
+        expected = predict(network, shown, call=call).numpy()
+        np.testing.assert_allclose(teacher.arrays[name], expected, rtol=2e-3, atol=1e-4)
+
+
+def test_a_sweep_in_pieces_gives_what_a_whole_one_gives(study, tmp_path):
+    whole, pieces = RunStore(tmp_path / "whole"), RunStore(tmp_path / "pieces")
+    run(study, whole)
+    run(study, pieces, seeds=[1], temperatures=[4])
+    run(study, pieces, seeds=[5])
+    run(study, pieces)
+    got, expected = stored(pieces), stored(whole)
+    assert got.keys() == expected.keys()
+    for name in got:
+        a, b = (np.asarray(r[name].arrays["logits"], float) for r in (got, expected))
+        np.testing.assert_allclose(a, b, rtol=0.01, atol=0.01)
+
+
+def test_time_is_kept_and_work_goes_on_bit_for_bit(study, tmp_path):
+    whole, broken = RunStore(tmp_path / "whole"), RunStore(tmp_path / "broken")
+    run(study, whole)
+    assert run(study, broken, time_limit=0) == 0
+    clock = iter(range(10_000))
+    with pytest.MonkeyPatch.context() as patch:
+        # each look at the clock is a second: two epochs fit in a sitting
+        patch.setattr("kdfair_core.training.sweep.time.monotonic", lambda: next(clock))
+        sittings = 0
+        while len(stored(broken)) < 9:
+            run(study, broken, time_limit=5 / 60)
+            sittings += 1
+            assert sittings < 60
+    assert sittings > 3
+    same(stored(broken), stored(whole))
+
+
+def test_a_diverged_student_is_named_and_stored(study, tmp_path):
+    store = RunStore(tmp_path)
+    with pytest.warns(RuntimeWarning, match="ds-s0-T1e-18.*diverged"):
+        run(study, store, seeds=[0], temperatures=[1e-18, 4], soft_scales=["none"])
+    runs = stored(store)
+    assert sorted(r.info["diverged"] for r in runs.values()) == [False] * 3 + [True]
+
+
+def test_a_checkpoint_of_another_recipe_is_refused_and_kept(study, tmp_path):
+    store = RunStore(tmp_path)
+    clock = iter(range(10_000))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kdfair_core.training.sweep.time.monotonic", lambda: next(clock))
+        run(study, store, time_limit=2 / 60)
+    left = list(tmp_path.rglob("*.safetensors"))
+    assert left
+    with pytest.raises(ValueError, match=r"another training \(recipe .*fp32.*bf16"):
+        run(study, store, precision="bf16")
+    assert [p for p in left if p.exists()] == left
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (dict(temperatures=[0]), "temperature 0"),
+        (dict(alphas=[1.5]), "alpha 1.5"),
+        (dict(soft_scales=["T3"]), "T3"),
+        (dict(device="abacus"), "abacus"),
+        (dict(precision="fp8"), "fp8.*fp32"),
+    ],
+)
+def test_bad_input_is_named(study, tmp_path, options, word):
+    with pytest.raises(ValueError, match=word):
+        run(study, RunStore(tmp_path), **options)
+    assert stored(RunStore(tmp_path)) == {}
+
+
+def test_global_random_state_is_left_alone(study, tmp_path):
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    run(study, RunStore(tmp_path), seeds=[5])
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_predictions_come_in_the_order_of_the_split():
+    network = students("lenet5", 1)[0].eval()
+    split = images(n=600)
+    shown = views((), split)
+    expected = network(((torch.tensor(split.x) / 255.0) - 0.5) / 0.25)
+    torch.testing.assert_close(predict(network, shown), expected, rtol=1e-4, atol=1e-4)
