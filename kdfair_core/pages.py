@@ -235,12 +235,11 @@ class Page:
     def individual(self) -> Section:
         """Individual unfairness, ours and what was reported.
 
-        Distances are taken between inputs; where those may not be kept, as of people, between
-        what the teacher's last layer reads.
+        Distances are taken in every space that is published: between inputs, unless those may
+        not be kept, as of people; and between what the teacher's last layer reads.
         """
         parts: list[Any] = []
-        if self.found is not None and self.found.features:
-            space = "input" if "input" in self.found.features else "teacher"
+        for space in self.found.features if self.found is not None else ():
             parts += [
                 charts.individual_fairness(self.found, space=space, **self._show),
                 story.individual(self.found, space, **self._said),
