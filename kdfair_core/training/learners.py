@@ -1,11 +1,14 @@
 """Networks that learn from the same batches side by side, none of them seeing another.
 
-The loop trains *learners*; whether they run one after another or as one program is settled here.
+The loop trains *learners*; whether they run one after another, on a core each or as one program is
+settled here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +19,17 @@ from kdfair_core.training.views import stable_seed
 # What a learner is told: logits [learner, batch, class] of the learners in a slice -> their losses.
 LossOf = Callable[[Tensor, slice], Tensor]
 
+STACK = 4
+"""LeNet-5 networks that run as one program on a CPU: their activations still fit its caches."""
+
 
 class Learners:
-    """Any networks, one after another on each batch.
+    """Any networks, each on its own.
 
-    Only one network's activations are alive at a time, so memory does not grow with their number.
+    On a CPU of several cores, every core works on another network: nothing waits for the slowest
+    core of each operation, and no sum depends on how many there are. Only as many networks'
+    activations are alive as there are cores, so memory does not grow with the networks. Networks
+    with dropout run one after another, since torch has one stream of random numbers.
 
     Parameters
     ----------
@@ -32,48 +41,87 @@ class Learners:
     def __init__(self, networks: Sequence[nn.Module], seeds: Sequence[int]) -> None:
         self.networks = list(networks)
         self.seeds = list(seeds)
-        self.trained: nn.Module = nn.ModuleList(self.networks)
+        self.parts = self._make_parts()
+        self.trained: nn.Module = nn.ModuleList([part for part, _ in self.parts])
         self.draws = any(
             "dropout" in type(part).__name__.lower() and getattr(part, "p", 0) > 0
             for part in self.trained.modules()
         )
+        self._pool: ThreadPoolExecutor | None = None
+        self._cores = 1
+
+    def _make_parts(self) -> list[tuple[nn.Module, slice]]:
+        """Modules that run at a time, and which learners each holds."""
+        return [(network, slice(i, i + 1)) for i, network in enumerate(self.networks)]
 
     def train(self) -> None:
         """Make ready to learn."""
         self.trained.train()
+        device = next(self.trained.parameters()).device
+        self._cores = min(torch.get_num_threads(), len(self.parts))
+        if device.type == "cpu" and self._cores > 1 and not self.draws and self._pool is None:
+            one_core = partial(torch.set_num_threads, 1)
+            self._threads = torch.get_num_threads()
+            self._pool = ThreadPoolExecutor(self._cores, initializer=one_core)
 
     def backward(self, inputs: tuple[Tensor, ...], loss_of: LossOf, step: int) -> Tensor:
         """Add each network's gradient of its own loss; return the losses, ``[learner]``."""
-        losses = []
-        for i, network in enumerate(self.networks):
-            if self.draws:
-                torch.manual_seed(stable_seed("draws", self.seeds[i], step))
-            loss = loss_of(network(*inputs)[None], slice(i, i + 1))
-            loss.sum().backward()
-            losses.append(loss.detach())
-        return torch.cat(losses)
+        learn = partial(self._learn, inputs, loss_of, step)
+        if self._pool is None:
+            return torch.cat([learn(i) for i in range(len(self.parts))])
+        # autocast holds for the thread that entered it
+        enabled = torch.is_autocast_enabled("cpu")
+        dtype = torch.get_autocast_dtype("cpu")
+
+        def in_thread(i: int) -> Tensor:
+            with torch.autocast("cpu", dtype, enabled=enabled):
+                return learn(i)
+
+        return torch.cat(list(self._pool.map(in_thread, range(len(self.parts)))))
+
+    def _learn(self, inputs: tuple[Tensor, ...], loss_of: LossOf, step: int, i: int) -> Tensor:
+        part, which = self.parts[i]
+        if self.draws:
+            torch.manual_seed(stable_seed("draws", self.seeds[i], step))
+        logits = part(*inputs)
+        loss = loss_of(logits if isinstance(part, StackedLeNet5) else logits[None], which)
+        loss.sum().backward()
+        return loss.detach()
 
     def finish(self) -> list[nn.Module]:
         """The networks with what they have learned, ready to predict."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+            torch.set_num_threads(self._threads)  # a worker's setting reaches parts of torch
         for network in self.networks:
             network.eval()
         return self.networks
 
 
 class StackedLearners(Learners):
-    """LeNet-5 networks of one shape as one program (see :class:`StackedLeNet5`)."""
+    """LeNet-5 networks of one shape, several as one program (see :class:`StackedLeNet5`).
+
+    Parameters
+    ----------
+    networks : sequence of LeNet5
+    device : torch.device
+    """
 
     def __init__(self, networks: Sequence[LeNet5], device: torch.device) -> None:
-        self.networks: list[nn.Module] = list(networks)
-        self.trained = to_device(StackedLeNet5(networks), device)
+        self.device = device
+        super().__init__(networks, range(len(networks)))
 
-    def backward(self, inputs: tuple[Tensor, ...], loss_of: LossOf, step: int) -> Tensor:
-        loss = loss_of(self.trained(*inputs), slice(None))
-        loss.sum().backward()
-        return loss.detach()
+    def _make_parts(self) -> list[tuple[nn.Module, slice]]:
+        n = len(self.networks)
+        size = STACK if self.device.type == "cpu" else n
+        slices = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+        lenets: list[LeNet5] = self.networks  # type: ignore[assignment]
+        return [(to_device(StackedLeNet5(lenets[s]), self.device), s) for s in slices]
 
     def finish(self) -> list[nn.Module]:
-        self.trained.copy_to(self.networks)  # type: ignore[operator]
+        for part, which in self.parts:
+            part.copy_to(self.networks[which])  # type: ignore[operator]
         return super().finish()
 
 

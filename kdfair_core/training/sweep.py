@@ -17,6 +17,7 @@ from kdfair_core import distillation
 from kdfair_core.runs import Checkpoint
 from kdfair_core.studies import Recipe
 from kdfair_core.training.learners import Learners
+from kdfair_core.training.memory import kept_memory
 from kdfair_core.training.views import Batch, Views
 
 EVALUATION_BATCH = 250
@@ -94,6 +95,7 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
+@kept_memory()
 @torch.no_grad()
 def predict(
     network: nn.Module,
@@ -146,6 +148,7 @@ def make_optimizer(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> torch.
     raise ValueError(f"unknown optimizer {recipe.optimizer!r}; expected sgd or adamw")
 
 
+@kept_memory()
 def train(
     learners: Learners,
     views: Views,

@@ -1,5 +1,8 @@
 """Nothing is lost to speed: what the sweep gives each student is what it would get alone."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -125,6 +128,42 @@ def test_a_student_that_diverges_takes_nobody_down(name):
     assert np.isfinite(history[[0, 2]]).all()
     for i in (0, 2):
         torch.testing.assert_close(after[i], calm[i], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet20"])
+def test_the_number_of_cores_changes_no_bit(name):
+    """Also with more LeNets than a stack holds."""
+    rows = [(t, 0.8, 1.0) for t in range(1, 7)]
+    usual = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one, _ = fitted(rows, name)
+        torch.set_num_threads(2)
+        two, _ = fitted(rows, name)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(usual)
+    for a, b in zip(one, two, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_every_core_takes_part(monkeypatch):
+    usual = torch.get_num_threads()
+    seen = set()
+    learn = Learners._learn
+
+    def watched(*args):
+        seen.add(threading.get_ident())
+        time.sleep(0.01)
+        return learn(*args)
+
+    monkeypatch.setattr(Learners, "_learn", watched)
+    try:
+        torch.set_num_threads(2)
+        fitted(LESSONS, "resnet20")
+    finally:
+        torch.set_num_threads(usual)
+    assert len(seen) == 2 and threading.get_ident() not in seen
 
 
 def test_lenets_are_stacked_and_others_are_not():
