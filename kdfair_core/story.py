@@ -107,6 +107,9 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
     for metric, name in (("accuracy", "Accuracy"), ("eod", "EOD"), ("dpd", "DPD")):
         values = {key: 100 * group[metric].to_numpy() for key, group in runs}
         nds, teacher = values[("nds", None)], values[("teacher", None)]
+        if np.isnan(nds).all():
+            lines.append(f"- **{name}** is not defined on this test set.")
+            continue
         ds = {t: values[("ds", t)] for t in found.temperatures}
         pick = max if metric == "accuracy" else min
         best = pick(ds, key=lambda t: ds[t].mean())

@@ -112,6 +112,9 @@ def fairness(
     if both:
         names = names.where(summary["role"] != "ds", summary["soft_scale"].map(SCALE_NAMES))
     floor = float(summary.loc[summary["metric"] == "dpd", "floor"].iloc[0])
+    known = summary.groupby("metric")["mean"].count() > 0
+    without = [m for m in metrics if not known[m]]
+    metrics = [m for m in metrics if known[m]]
 
     panels = []
     cut = False
@@ -138,6 +141,11 @@ def fairness(
             "Level lines are the teacher and the student trained without it (NDS). "
             f"A classifier without any error has a DPD of {_percent(floor)} % here, because the "
             "labels themselves are not spread evenly over the groups. "
+            + "".join(
+                f"{METRICS[m][2]} is not defined: fewer than two groups have examples of the "
+                "labels that it needs. "
+                for m in without
+            )
             + ("Bands that reach an edge go on beyond it; see the numbers. " if cut else "")
             + "*Turn the dial and ask "
             "whether the DS leaves the band of the NDS, and which way.*"

@@ -67,6 +67,7 @@ BADGES = {
     "smoke": "measured here (smoke)",
     "simulated": "simulated here",
     "annotations": "counted here (annotations)",
+    "timed": "timed here (benchmark)",
 }
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"

@@ -7,8 +7,13 @@ from kdfair_core.results import Results
 TEMPERATURES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 40]
 
 
-def made_up_results(n_classes: int = 10, n: int = 600, seeds: int = 3) -> Results:
-    """A study whose distilled students get better as the temperature rises to 10."""
+def made_up_results(
+    n_classes: int = 10, n: int = 600, seeds: int = 3, *, groups_are_labels: bool = False
+) -> Results:
+    """A study whose distilled students get better as the temperature rises to 10.
+
+    With ``groups_are_labels`` (two or three classes) no group has two labels: no EOD.
+    """
     rng = np.random.default_rng(5)
     y = rng.integers(0, n_classes, n)
     settings = [("teacher", None, None, ""), ("nds", None, None, ""), ("null", None, None, "")]
@@ -45,7 +50,7 @@ def made_up_results(n_classes: int = 10, n: int = 600, seeds: int = 3) -> Result
     }
     arrays = {
         "y_true": y,
-        "group_color": rng.integers(0, 3, n),
+        "group_color": y.copy() if groups_are_labels else rng.integers(0, 3, n),
         "pred": np.stack(preds),
         "scored": scored,
         "logits": logits,

@@ -10,7 +10,7 @@ import vl_convert
 from bs4 import BeautifulSoup
 from made_up import made_up_results
 
-from kdfair_core import charts, evidence
+from kdfair_core import charts, evidence, story
 from kdfair_core.charts import dial, theme
 
 FIGURES = {
@@ -234,3 +234,12 @@ def test_one_astray_run_does_not_press_the_rest_into_a_line():
     without = calm.assign(low=np.nan, high=np.nan)
     assert (min(shown_range(without)), max(shown_range(without))) == (91.0, 94.0)
     assert not is_cut(without)
+
+
+def test_an_undefined_metric_is_left_out_and_said():
+    found = made_up_results(2, groups_are_labels=True)
+    figure = charts.fairness(found, "color")
+    assert len(figure.panels) == 2
+    assert "EOD is not defined: fewer than two groups" in figure.caption
+    assert "nan" not in " ".join(figure.readout.values())
+    assert "**EOD** is not defined on this test set" in story.fairness(found, "color")

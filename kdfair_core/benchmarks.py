@@ -1,0 +1,71 @@
+"""What the benchmarks printed, as stored under ``data/benchmarks/``.
+
+    python benchmarks/sweep.py --json data/benchmarks/sweep.json
+    python benchmarks/sweep.py --study trifeature --linear --json data/benchmarks/linear.json
+    python benchmarks/sweep.py --noise --json data/benchmarks/noise.json
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+FOLDER = Path(__file__).parents[1] / "data" / "benchmarks"
+NAMES = ("sweep", "linear", "noise")
+
+
+def stored(name: str, folder: Path = FOLDER) -> pd.DataFrame:
+    """Rows of a benchmark, "sweep", "linear" or "noise"; ``attrs`` hold machine and versions.
+
+    Raises
+    ------
+    ValueError
+        For another name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"unknown benchmark {name!r}; expected one of {', '.join(NAMES)}")
+    content = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    frame = pd.DataFrame(content["rows"])
+    frame.attrs = content["about"]
+    return frame
+
+
+def seconds_each(linear: pd.DataFrame) -> pd.DataFrame:
+    """Milliseconds per temperature and example, beside the sizes: level where cost is linear."""
+    each = 1000 * linear["seconds"] / (linear["temperatures"] * linear["examples"])
+    return linear.assign(milliseconds_each=each)
+
+
+def precision_gap(noise: pd.DataFrame) -> pd.DataFrame:
+    """What bfloat16 changes, and what another seed changes, a row a temperature.
+
+    Returns
+    -------
+    frame
+        ``temperature``; ``fp32`` and ``bf16``, mean accuracies; ``gap``, the mean over seeds of
+        bf16 less fp32; ``low`` and ``high``, Student's 95 % interval of it; ``seed_sd``, the
+        standard deviation of fp32 over seeds; ``n``, seeds.
+    """
+    from scipy import stats
+
+    rows = []
+    for temperature, part in noise.groupby("temperature"):
+        wide = part.pivot(index="seed", columns="precision", values="accuracy")
+        gaps = (wide["bf16"] - wide["fp32"]).to_numpy()
+        half = stats.t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps))
+        rows.append(
+            {
+                "temperature": temperature,
+                "fp32": wide["fp32"].mean(),
+                "bf16": wide["bf16"].mean(),
+                "gap": gaps.mean(),
+                "low": gaps.mean() - half,
+                "high": gaps.mean() + half,
+                "seed_sd": wide["fp32"].std(ddof=1),
+                "n": len(gaps),
+            }
+        )
+    return pd.DataFrame(rows)

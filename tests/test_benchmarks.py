@@ -1,0 +1,75 @@
+"""The sweep's benchmark runs, and its stored results are read as what they are."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kdfair_core import benchmarks
+from kdfair_core.charts import speed
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("study", ["cifar10", "trifeature", "text"])
+def test_the_sweep_benchmark_runs(study, tmp_path):
+    file = tmp_path / "rows.json"
+    done = subprocess.run(
+        [sys.executable, "benchmarks/sweep.py", "--study", study, "--json", str(file)]
+        + "--examples 40 --epochs 1 --rounds 1 --temperatures 2".split(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    content = json.loads(file.read_text())
+    assert content["about"]["torch"]
+    (row,) = content["rows"]
+    assert row["study"] == study and row["temperatures"] == 2
+    assert row["ratio"] == pytest.approx(row["conventional_s"] / row["sweep_s"])
+    assert 0 < row["in_products"] < 1 and 0 < row["of_limit"] < 1
+    # a student-epoch of ResNet-20 is three passes of 41 million products an image
+    if study == "cifar10":
+        assert row["gflop"] / 40 == pytest.approx(3 * 2 * 0.041, rel=0.05)
+
+
+@pytest.mark.parametrize("name", benchmarks.NAMES)
+def test_stored_benchmarks_say_where_they_ran(name):
+    found = benchmarks.stored(name)
+    assert len(found) and {"torch", "processor", "cores"} <= set(found.attrs)
+
+
+def test_unknown_benchmark():
+    with pytest.raises(ValueError, match="'speed'; expected one of sweep, linear, noise"):
+        benchmarks.stored("speed")
+
+
+def test_cost_of_each():
+    linear = pd.DataFrame({"seconds": [2.0, 8.0], "temperatures": [4, 8], "examples": [100, 200]})
+    assert benchmarks.seconds_each(linear)["milliseconds_each"].tolist() == [5.0, 5.0]
+
+
+def test_precision_gap_is_paired_over_seeds():
+    rows = [
+        {"seed": s, "precision": p, "temperature": 4, "accuracy": 0.8 + 0.02 * s + (p == "bf16") * g}
+        for s, g in enumerate([0.01, 0.02, 0.03])
+        for p in ("fp32", "bf16")
+    ]
+    (row,) = benchmarks.precision_gap(pd.DataFrame(rows)).to_dict("records")
+    assert row["gap"] == pytest.approx(0.02) and row["n"] == 3
+    assert row["high"] - row["gap"] == pytest.approx(4.302653 * 0.01 / np.sqrt(3), rel=1e-5)
+    assert row["seed_sd"] == pytest.approx(0.02)
+
+
+def test_figures_say_what_was_timed():
+    figure = speed.sweep_speed(benchmarks.stored("sweep"))
+    assert all("times faster" in panel.says for panel in figure.panels)
+    assert "nan" not in " ".join(figure.readout.values())
+    gap = speed.precision_gap(benchmarks.stored("noise"))
+    assert len(gap.table) == 3 and "points" in gap.panels[0].says
