@@ -34,7 +34,9 @@ def opening(*, start: float = 4) -> Figure:
         caption=(
             "Left, how often the distilled student (DS) is right; right, how unevenly its errors "
             "fall on the groups (EOD, zero is even). The dashed line is the same network trained "
-            "without a teacher (NDS). *Does fairness move where accuracy hardly does?*"
+            "without a teacher (NDS). Bands hold, with 95 % certainty, what one trained model has "
+            "among all it could meet; luck makes a largest difference larger, so points may lie "
+            "above them. *Does fairness move where accuracy hardly does?*"
         ),
         panels=[replace(panel, height=225) for panel in figure.panels],
         columns=2,

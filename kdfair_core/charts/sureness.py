@@ -80,7 +80,7 @@ def fairness_evidence(
         panels.append(
             Panel(
                 chart,
-                f"{name}: measured, and where the truth may be",
+                f"{name}, and where the truth may be",
                 f"{name} of the DS in percent: {inside}. Groups with equal rates would show about "
                 f"{100 * float(chance['chance'].mean()):.2f}.",
                 width=370,

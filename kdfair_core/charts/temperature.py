@@ -93,7 +93,7 @@ def typical_scale(values: Any, *, zero: bool = False) -> alt.Scale:
 
 def line_looks(names: Sequence[str]) -> dict[str, Any]:
     """Color and dash of lines by series, with their legend."""
-    entry = 36 + 6 * max(map(len, names))  # pixels
+    entry = 42 + 6 * max(map(len, names))  # pixels
     columns = alt.ExprRef(f"clamp(floor(room / {entry:.0f}), 1, {len(names)})")
     line = alt.Legend(symbolType="stroke", symbolStrokeWidth=2.5, symbolSize=420, columns=columns)
     colors = [theme.LIGHT[theme.SERIES[name][0]] for name in names]

@@ -102,7 +102,7 @@ CONFIG: dict[str, Any] = {
         "title": None,
         "orient": "bottom",
         "direction": "horizontal",
-        "columns": 3,
+        "columns": {"expr": "clamp(floor(room / 170), 1, 4)"},  # as many as fit (see dial.params)
         "layout": {"bottom": {"anchor": "start", "bounds": "full"}},
         "columnPadding": 12,
         "rowPadding": 3,

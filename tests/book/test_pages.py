@@ -173,3 +173,11 @@ def test_links_between_pages_lead_somewhere(book, pages):
                 if unquote(target.fragment) not in ids(relative) | {""}:
                     broken.append((name, link["href"]))
     assert not broken
+
+
+def test_no_table_is_left_as_text(book, pages):
+    """Markdown tables that a notebook prints are tables on the page."""
+    for name in pages:
+        soup = BeautifulSoup((book / name).read_text(encoding="utf-8"), "html.parser")
+        for element in soup.select("article p"):
+            assert not element.get_text().lstrip().startswith("| "), (name, element.get_text()[:60])

@@ -12,7 +12,7 @@ def made_up_results(
 ) -> Results:
     """A study whose distilled students get better as the temperature rises to 10.
 
-    With ``groups_are_labels`` (two or three classes) no group has two labels: no EOD.
+    With ``groups_are_labels`` (two classes) no group has two labels: no EOD.
     """
     rng = np.random.default_rng(5)
     y = rng.integers(0, n_classes, n)
@@ -45,7 +45,7 @@ def made_up_results(
         "badge": "measured here (smoke)",
         "classes": [f"class {i}" for i in range(n_classes)],
         "examples": n,
-        "groups": {"color": ["red", "green", "blue"]},
+        "groups": {"color": ["red", "green", "blue"][: 2 if groups_are_labels else 3]},
         "runs": runs,
     }
     arrays = {

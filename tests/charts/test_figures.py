@@ -236,6 +236,7 @@ def test_one_astray_run_does_not_press_the_rest_into_a_line():
     assert not is_cut(without)
 
 
+@pytest.mark.filterwarnings("ignore::kdfair_core.metrics.UndefinedMetricWarning")
 def test_an_undefined_metric_is_left_out_and_said():
     found = made_up_results(2, groups_are_labels=True)
     figure = charts.fairness(found, "color")
