@@ -1,29 +1,11 @@
 """The report in headless Chromium: what it shows, and that nothing else happens."""
 
-import shutil
-
 import pytest
 from test_audit_report import HOSTILE, hostile  # noqa: F401  (a fixture)
 
 import kdfair_core
 
 pytestmark = pytest.mark.browser
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("Chromium is missing")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
 
 @pytest.fixture
 def show(chromium, tmp_path):
