@@ -318,7 +318,8 @@ def compare(name: str, options: argparse.Namespace) -> dict:
     seconds = statistics.median(s for s, _ in ours)
     return {
         "study": name,
-        "pair": f"{work.teacher} to {work.student}" + f", {work.size}x{work.size}" * (not work.text),
+        "pair": f"{work.teacher} to {work.student}"
+        + f", {work.size}x{work.size}" * (not work.text),
         "precision": precision,
         "temperatures": len(temperatures),
         "examples": work.examples,

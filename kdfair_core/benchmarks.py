@@ -1,8 +1,8 @@
 """What the benchmarks printed, as stored under ``data/benchmarks/``.
 
-    python benchmarks/sweep.py --json data/benchmarks/sweep.json
-    python benchmarks/sweep.py --study trifeature --linear --json data/benchmarks/linear.json
-    python benchmarks/sweep.py --noise --json data/benchmarks/noise.json
+python benchmarks/sweep.py --json data/benchmarks/sweep.json
+python benchmarks/sweep.py --study trifeature --linear --json data/benchmarks/linear.json
+python benchmarks/sweep.py --noise --json data/benchmarks/noise.json
 """
 
 from __future__ import annotations

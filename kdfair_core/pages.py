@@ -239,11 +239,12 @@ class Page:
         not be kept, as of people; and between what the teacher's last layer reads.
         """
         parts: list[Any] = []
-        for space in self.found.features if self.found is not None else ():
-            parts += [
-                charts.individual_fairness(self.found, space=space, **self._show),
-                story.individual(self.found, space, **self._said),
-            ]
+        if self.found is not None:
+            for space in self.found.features:
+                parts += [
+                    charts.individual_fairness(self.found, space=space, **self._show),
+                    story.individual(self.found, space, **self._said),
+                ]
         if self._printed("individual_unfairness"):
             parts += [
                 beside.paper_individual(self.name, start=self.start),

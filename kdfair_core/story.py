@@ -126,6 +126,12 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
                 else "."
             )
         )
+    accuracy = {key: group["accuracy"].mean() for key, group in runs}
+    if accuracy[("teacher", None)] < accuracy[("nds", None)]:
+        lines.append(
+            "- **A weak teacher.** It is right less often than the student trained without it. "
+            "What follows shows what a student takes over from such a teacher."
+        )
     floor = 100 * found.group_fairness(attribute).attrs["floor"]
     lines.append(
         f"- A classifier without any error would have a DPD of {floor:.2f} % on this test set: "

@@ -13,6 +13,7 @@ import pytest
 from kdfair_core import benchmarks
 from kdfair_core.charts import speed
 
+SMALL = "--examples 40 --epochs 1 --rounds 1 --temperatures 2".split()
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -20,8 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def test_the_sweep_benchmark_runs(study, tmp_path):
     file = tmp_path / "rows.json"
     done = subprocess.run(
-        [sys.executable, "benchmarks/sweep.py", "--study", study, "--json", str(file)]
-        + "--examples 40 --epochs 1 --rounds 1 --temperatures 2".split(),
+        [sys.executable, "benchmarks/sweep.py", "--study", study, "--json", str(file), *SMALL],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -57,7 +57,12 @@ def test_cost_of_each():
 
 def test_precision_gap_is_paired_over_seeds():
     rows = [
-        {"seed": s, "precision": p, "temperature": 4, "accuracy": 0.8 + 0.02 * s + (p == "bf16") * g}
+        {
+            "seed": s,
+            "precision": p,
+            "temperature": 4,
+            "accuracy": 0.8 + 0.02 * s + (p == "bf16") * g,
+        }
         for s, g in enumerate([0.01, 0.02, 0.03])
         for p in ("fp32", "bf16")
     ]

@@ -160,7 +160,11 @@ def precision_gap(noise: pd.DataFrame) -> Still:
             "seed would have changed.*"
         ),
         "timed",
-        [Panel(chart, "Gap in accuracy", f"Dot chart with intervals. {said}", width=740, height=190)],
+        [
+            Panel(
+                chart, "Gap in accuracy", f"Dot chart with intervals. {said}", width=740, height=190
+            )
+        ],
         table,
         said,
     )

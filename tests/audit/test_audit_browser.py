@@ -7,6 +7,7 @@ import kdfair_core
 
 pytestmark = pytest.mark.browser
 
+
 @pytest.fixture
 def show(chromium, tmp_path):
     """Open HTML from a file; at the end nothing may have been asked for, said or raised."""

@@ -81,3 +81,11 @@ def test_lists_read_well():
     assert story._listed(["a"]) == "a"
     assert story._listed(["a", "b", "c"]) == "a, b and c"
     assert story._at(pd.Index([])) == "no temperature"
+
+
+def test_a_weak_teacher_is_called_one(found, monkeypatch):
+    assert "weak teacher" not in story.fairness(found, "color")
+    frame = found.group_fairness("color")
+    frame.loc[frame["role"] == "teacher", "accuracy"] = 0.5
+    monkeypatch.setattr(type(found), "group_fairness", lambda *_: frame)
+    assert "**A weak teacher.**" in story.fairness(found, "color")

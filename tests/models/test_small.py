@@ -57,7 +57,7 @@ def test_any_size_fits(name, shape):
 
 def test_lenet_needs_sixteen_pixels():
     models.build("lenet5", 10, in_shape=(3, 16, 16))
-    with pytest.raises(ValueError, match="15x20.*16x16"):
+    with pytest.raises(ValueError, match=r"15x20.*16x16"):
         models.build("lenet5", 10, in_shape=(3, 15, 20))
 
 
