@@ -154,7 +154,7 @@ class Bench:
 
     def sweep(self, temperatures: tuple[float, ...]) -> tuple[float, float]:
         """Seconds a student-epoch, and accuracy at T = 4."""
-        networks = [self.network(self.work.student, i) for i in range(len(temperatures))]
+        networks = [self.network(self.work.student, i + 1) for i in range(len(temperatures))]
         rows = [(T, 0.8, distillation.soft_factor(T, "none")) for T in temperatures]
         started = time.perf_counter()
         with kept_memory():
