@@ -8,6 +8,7 @@ python benchmarks/sweep.py --noise --json data/benchmarks/noise.json
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ FOLDER = Path(__file__).parents[1] / "data" / "benchmarks"
 NAMES = ("sweep", "linear", "noise")
 
 
-def stored(name: str, folder: Path = FOLDER) -> pd.DataFrame:
+def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
     """Rows of a benchmark, "sweep", "linear" or "noise"; ``attrs`` hold machine and versions.
 
     Raises
@@ -27,7 +28,7 @@ def stored(name: str, folder: Path = FOLDER) -> pd.DataFrame:
     """
     if name not in NAMES:
         raise ValueError(f"unknown benchmark {name!r}; expected one of {', '.join(NAMES)}")
-    content = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    content = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
     frame = pd.DataFrame(content["rows"])
     frame.attrs = content["about"]
     return frame
