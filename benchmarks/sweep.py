@@ -44,7 +44,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from kdfair_core import datasets, distillation, models
+from kdfair_core import datasets, distillation, models, studies
 from kdfair_core.datasets import Dataset, Split
 from kdfair_core.datasets.tokens import Tokens
 from kdfair_core.models._torchvision import import_torchvision
@@ -87,16 +87,7 @@ STUDIES = {
         "minilm-l6",
         "minilm-l3",
         0,
-        Recipe(
-            epochs=1,
-            batch_size=32,
-            lr=1e-4,
-            milestones=(),
-            optimizer="adamw",
-            weight_decay=0.01,
-            warmup=0.1,
-            augment=(),
-        ),
+        studies.get("hatexplain").profile("laptop").student_recipe,
         512,
     ),
 }
@@ -357,12 +348,11 @@ def noise(options: argparse.Namespace) -> list[dict]:
     """Accuracy of Trifeature's students in both precisions, five seeds, three temperatures."""
     work = _resized(replace(STUDIES["trifeature"], size=32, examples=4096), options)
     device = torch.device(options.device)
-    labels = None
     rows = []
     bench = Bench(work, device, "fp32")
     views = make_views(bench.data, bench.data.train, device)
-    labels = torch.as_tensor(bench.data.test.y, device=device)
-    lesson = _lesson([(T, 0.8, T * T) for T in (1.0, 4.0, 10.0)], device)
+    temperatures = (1, 4, 10)
+    lesson = _lesson([(T, 0.8, distillation.soft_factor(T, "T2")) for T in temperatures], device)
     for seed in range(5):
         for precision in ("fp32", "bf16"):
             learners = make_learners(
@@ -376,8 +366,8 @@ def noise(options: argparse.Namespace) -> list[dict]:
                 lesson=lesson,
                 teacher=TeacherOutputs(bench.teacher, views, precision),
             )
-            for T, network in zip((1, 4, 10), learners.finish(), strict=True):
-                right = (predict(network, bench.test).argmax(1) == labels).float().mean().item()
+            for T, network in zip(temperatures, learners.finish(), strict=True):
+                right = bench.accuracy(network)
                 rows.append(
                     {"seed": seed, "precision": precision, "temperature": T, "accuracy": right}
                 )

@@ -34,7 +34,7 @@ def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
     return frame
 
 
-def seconds_each(linear: pd.DataFrame) -> pd.DataFrame:
+def milliseconds_each(linear: pd.DataFrame) -> pd.DataFrame:
     """Milliseconds per temperature and example, beside the sizes: level where cost is linear."""
     each = 1000 * linear["seconds"] / (linear["temperatures"] * linear["examples"])
     return linear.assign(milliseconds_each=each)

@@ -52,7 +52,7 @@ def test_unknown_benchmark():
 
 def test_cost_of_each():
     linear = pd.DataFrame({"seconds": [2.0, 8.0], "temperatures": [4, 8], "examples": [100, 200]})
-    assert benchmarks.seconds_each(linear)["milliseconds_each"].tolist() == [5.0, 5.0]
+    assert benchmarks.milliseconds_each(linear)["milliseconds_each"].tolist() == [5.0, 5.0]
 
 
 def test_precision_gap_is_paired_over_seeds():

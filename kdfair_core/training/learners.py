@@ -48,7 +48,7 @@ class Learners:
             for part in self.trained.modules()
         )
         self._pool: ThreadPoolExecutor | None = None
-        self._cores = 1
+        self._threads = 1  # torch's, when the pool was opened
 
     def _make_parts(self) -> list[tuple[nn.Module, slice]]:
         """Modules that run at a time, and which learners each holds."""
@@ -58,11 +58,11 @@ class Learners:
         """Make ready to learn."""
         self.trained.train()
         device = next(self.trained.parameters()).device
-        self._cores = min(torch.get_num_threads(), len(self.parts))
-        if device.type == "cpu" and self._cores > 1 and not self.draws and self._pool is None:
+        self._threads = torch.get_num_threads()
+        cores = min(self._threads, len(self.parts))
+        if device.type == "cpu" and cores > 1 and not self.draws and self._pool is None:
             one_core = partial(torch.set_num_threads, 1)
-            self._threads = torch.get_num_threads()
-            self._pool = ThreadPoolExecutor(self._cores, initializer=one_core)
+            self._pool = ThreadPoolExecutor(cores, initializer=one_core)
 
     def backward(self, inputs: tuple[Tensor, ...], loss_of: LossOf, step: int) -> Tensor:
         """Add each network's gradient of its own loss; return the losses, ``[learner]``."""
@@ -90,13 +90,17 @@ class Learners:
 
     def finish(self) -> list[nn.Module]:
         """The networks with what they have learned, ready to predict."""
+        self.close()
+        for network in self.networks:
+            network.eval()
+        return self.networks
+
+    def close(self) -> None:
+        """Let the workers go."""
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
             torch.set_num_threads(self._threads)  # a worker's setting reaches parts of torch
-        for network in self.networks:
-            network.eval()
-        return self.networks
 
 
 class StackedLearners(Learners):

@@ -213,6 +213,7 @@ def train(
     learners.train()
     for epoch in range(first, recipe.epochs):
         if deadline is not None and time.monotonic() > deadline:
+            learners.close()
             raise OutOfTime
         started = time.monotonic()
         total = torch.zeros(len(learners.networks), device=device)
