@@ -230,7 +230,12 @@ class Page:
             only = SCALES[self.found.soft_scales[0]]
             return Section([Text(f"Measured here {only} alone.")])
         show = self._show | {"soft_scale": "both"}
-        return Section([charts.fairness(self.found, attribute, **show)])
+        return Section(
+            [
+                charts.fairness(self.found, attribute, **show),
+                story.scales(self.found, alpha=self.alpha),
+            ]
+        )
 
     def individual(self) -> Section:
         """Individual unfairness, ours and what was reported.

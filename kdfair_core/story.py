@@ -129,16 +129,70 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
     accuracy = {key: group["accuracy"].mean() for key, group in runs}
     if accuracy[("teacher", None)] < accuracy[("nds", None)]:
         lines.append(
-            "- **A weak teacher.** It is right less often than the student trained without it. "
-            "What follows shows what a student takes over from such a teacher."
+            "- **A weak teacher.** It is right less often than the student trained without it: "
+            "a student that comes closer to it gets worse, and takes over what is unfair in it."
         )
     floor = 100 * found.group_fairness(attribute).attrs["floor"]
     lines.append(
         f"- A classifier without any error would have a DPD of {floor:.2f} % on this test set: "
         "below that, a lower DPD is not a fairer classifier but one that errs in balance."
     )
+    lines.append(
+        "- Each p compares two means over seeds by Welch's t-test, uncorrected, and the best "
+        "temperature was picked before it was tested; the scorecard tests trends, corrected."
+    )
+    fallen = collapsed(found, alpha=alpha, soft_scale=soft_scale)
+    if fallen:
+        lines.append(f"- {fallen}")
     by = attribute.replace("_", " ")
     return Text(f"**What came out, by {by}** ({SCALES[soft_scale]}):\n\n" + "\n".join(lines))
+
+
+def collapsed(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
+    """Which students' training ended far below their fellows of other seeds; "" if none did.
+
+    Far below: less than two thirds of the median accuracy of their temperature.
+    """
+    fallen, seeds = {}, 0
+    for (role, t), rows in _runs(found.runs, alpha, soft_scale):
+        accuracy = rows["accuracy"].to_numpy()
+        low = accuracy < 2 / 3 * np.median(accuracy)
+        if role == "ds" and low.any():
+            fallen[t] = 100 * accuracy[low]
+            seeds = len(accuracy)
+    if not fallen:
+        return Text("")
+    worst = max(values.max() for values in fallen.values())
+    said = _listed(f"{len(values)} of {seeds} at T = {t:g}" for t, values in fallen.items())
+    return Text(
+        f"**Collapsed:** the training of {said} ended at an accuracy of {worst:.0f} % or less, far "
+        "below the other seeds. Means there are of two kinds of student, and tests of classes see "
+        "little: so large a spread between seeds hides differences, and #SC and #TC fall."
+    )
+
+
+def scales(found: Results, *, alpha: float = 0.8) -> Text:
+    """Where students end at the highest temperature, with the factor T² and without."""
+    last = found.temperatures[-1]
+    ends = {}
+    for scale in SCALES:
+        runs = dict(_runs(found.runs, alpha, scale))
+        ends[scale] = 100 * runs[("ds", last)]["accuracy"].to_numpy()
+    nds = 100 * runs[("nds", None)]["accuracy"].to_numpy()
+    without = ends["none"]
+    text = (
+        f"**What came out** at T = {last:g}: accuracy {ends['T2'].mean():.2f} % with the factor "
+        f"and {without.mean():.2f} % without, {_against(without, nds)}, which has "
+        f"{nds.mean():.2f} %."
+    )
+    if without.mean() < nds.mean() and _p_value(without, nds) <= LEVEL:
+        text += (
+            " So the student does not simply end where the NDS is. The likely reason: without the "
+            f"factor little is left to it but the labels' share of the loss, {1 - alpha:.1g}, a "
+            "pull in the NDS's direction at that fraction of its strength, and it trains no longer "
+            "than the NDS."
+        )
+    return Text(text)
 
 
 def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:

@@ -171,19 +171,28 @@ def _compared(
 
 def _said_at(rows: pd.DataFrame, kinds: dict[str, tuple[str, str]], t: float) -> str:
     parts = []
-    for metric, (heading, _) in kinds.items():
+    for metric, (heading, unit) in kinds.items():
         some = rows[rows["metric"] == metric]
         if some.empty:
             continue
         low, high = some.iloc[some["value"].argmin()], some.iloc[some["value"].argmax()]
         if len(some) == 1:
-            parts.append(f"{heading.partition(':')[0]} {low['value']:.3g}")
+            parts.append(f"{heading.partition(':')[0]} {_number(low['value'], unit)}")
             continue
         parts.append(
-            f"{heading.partition(':')[0]} from {low['value']:.3g} ({low['series']}) to "
-            f"{high['value']:.3g} ({high['series']})"
+            f"{heading.partition(':')[0]} from {_number(low['value'], unit)} ({low['series']}) to "
+            f"{_number(high['value'], unit)} ({high['series']})"
         )
     return f"T = {t:g}. {'; '.join(parts)}."
+
+
+def _number(value: float, unit: str) -> str:
+    """A value with its unit, short; accuracies are changes and carry a sign."""
+    if unit == "points":
+        return f"{value:+.2f} points"
+    return f"{value:.3g} %" + unit.removeprefix("percent").removeprefix("share").removesuffix(
+        " (%)"
+    )
 
 
 def every(chart: Callable[..., Figure], *, start: float = 4) -> Section:
@@ -250,7 +259,8 @@ def fairness(source: str = "reported", *, start: float = 4) -> Linked:
         title="Group fairness across studies",
         caption="What the DS gains over the NDS in accuracy, and its EOD and DPD as a percentage "
         "of the NDS's, so that studies of different difficulty share an axis. Dotted: as the NDS. "
-        "*Below the dotted line the distilled student is the fairer one by that measure.*",
+        "*Below the dotted line the distilled student has the smaller difference. A smaller EOD is "
+        "fairer; a DPD only as far as it comes closer to the labels' own, on the study's page.*",
         source=source,
         start=start,
     )

@@ -30,13 +30,13 @@ def opening(*, start: float = 4) -> Figure:
     return replace(
         figure,
         name="opening",
-        title="One student, trained at thirteen temperatures",
+        title="Shapes named by a student, taught at each temperature",
         caption=(
-            "Left, how often the distilled student (DS) is right; right, how unevenly its errors "
-            "fall on the groups (EOD, zero is even). The dashed line is the same network trained "
-            "without a teacher (NDS). Bands hold, with 95 % certainty, what one trained model has "
-            "among all it could meet; luck makes a largest difference larger, so points may lie "
-            "above them. *Does fairness move where accuracy hardly does?*"
+            "Pictures of shapes in ten colors (Trifeature). Left, how often the distilled student "
+            "(DS) names the shape right; right, how unevenly its errors fall on the colors (EOD, "
+            "zero is even). Dashed: the same network trained without a teacher (NDS). Bands: 95 % "
+            "intervals, freed of what noise adds to a largest difference, which the points still "
+            "have. *Is the best temperature for accuracy the fairest?*"
         ),
         panels=[replace(panel, height=225) for panel in figure.panels],
         columns=2,

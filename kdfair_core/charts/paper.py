@@ -183,8 +183,11 @@ def beside_paper(
     table = _wide(sides["measured here"]).merge(
         _wide(sides["paper"]), on="model", how="outer", suffixes=(", here", ", paper"), sort=False
     )
-    order = {m: i for i, m in enumerate(_wide(sides["measured here"])["model"])}
-    table = table.sort_values("model", key=lambda c: c.map(lambda m: order.get(m, len(order))))
+    shown = {t for side in sides.values() for t in side["temperature"].dropna()}
+    order = [*ROLE_NAMES.values()] + [_label("ds", t) for t in sorted(shown)]
+    table = table.sort_values("model", key=lambda c: c.map(order.index))
+    titles = [paper.METRICS[m] + side for side in (", here", ", paper") for m in METRICS]
+    table = table[["model", *titles]].fillna("–")
     return Figure(
         name=f"beside-paper-{attribute}",
         title=f"Beside the paper, by {attribute.replace('_', ' ')}",
@@ -192,7 +195,7 @@ def beside_paper(
             "How much the distilled student gains or loses against the student trained without a "
             "teacher, in percentage points: here, and as the paper reports. Zero is no change. "
             "The two differ in size, data or training, so *compare the shapes, not the heights*; "
-            "the absolute numbers are in the table."
+            "the absolute numbers, with standard deviations over seeds, are in the table."
         ),
         badge=results.profile,
         panels=panels,

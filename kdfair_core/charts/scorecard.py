@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kdfair_core import claims
+from kdfair_core import claims, studies
 
 #: Verdict -> sign and word: never by color alone.
 SIGNS = {
@@ -19,6 +19,8 @@ SIGNS = {
     "undecided": "?",
     "not measured": "–",
 }
+
+ASKED = {"classes": "ten classes or more", "groups": "groups of people or things"}
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -66,7 +68,7 @@ class Scorecard:
     def _repr_html_(self) -> str:
         columns = self._columns()
         head = "".join(
-            f'<th scope="col">{escape(study)}<small>{escape(profile)}</small></th>'
+            f'<th scope="col">{escape(study)}<small>{escape(profile)}{_beyond(study)}</small></th>'
             for study, profile in columns
         )
         body = "".join(self._row(claim, columns) for claim in claims.CLAIMS)
@@ -85,10 +87,12 @@ class Scorecard:
             cells = "; ".join(self._verdict(row) for row in rows.to_dict("records"))
             return f'<tr>{name}<td colspan="{max(1, len(columns))}">{cells}</td></tr>'
         cells = ""
+        asked = f"asked of studies with {ASKED[claim.asks]}"
         for study, profile in columns:
             mine = rows[(rows["study"] == study) & (rows["profile"] == profile)]
             found = "".join(f"<div>{self._verdict(row)}</div>" for row in mine.to_dict("records"))
-            cells += f"<td>{found}</td>"
+            nothing = f'<span class="kd-not-measured" title="{asked}">· not asked</span>'
+            cells += f"<td>{found or nothing}</td>"
         return f"<tr>{name}{cells}</tr>"
 
     def _verdict(self, row: dict) -> str:
@@ -149,11 +153,24 @@ def numbers(row: dict) -> str:
     """What a verdict rests on, in a sentence."""
     if np.isnan(row["p_value"]):
         return str(row["why"])
-    interval = f" [{row['low']:.2g}, {row['high']:.2g}]" if not np.isnan(row["low"]) else ""
-    return (
-        f"{row['why']}; p = {row['p_adjusted']:.2g} after correction, effect {row['effect']:.2g}"
-        f"{interval}, n = {row['n']:.0f}"
+    shares = claims.get(row["claim"]).shares
+    low, effect, high = (
+        f"{row[name] * (100 if shares else 1):.2g}" for name in ("low", "effect", "high")
     )
+    unit = f" {shares}" if shares else ""
+    interval = "" if np.isnan(row["low"]) else f" [{low}, {high}]"
+    opposite = row["p_opposite_adjusted"]
+    against = f" ({opposite:.2g} for the opposite)" if opposite <= claims.LEVEL else ""
+    return (
+        f"{row['why']}; p = {row['p_adjusted']:.2g} after correction{against}, effect "
+        f"{effect}{unit}{interval}, n = {row['n']:.0f}"
+    )
+
+
+def _beyond(study: str) -> str:
+    """What marks a study that is not one of the paper's."""
+    known = study in studies.names()
+    return "" if not known or studies.get(study).in_paper else ", not in the paper"
 
 
 def study_page(study: str) -> str:

@@ -16,7 +16,7 @@ from .temperature import against_temperature, is_cut
 METRICS = {
     "accuracy": ("accuracy (%)", "Accuracy: higher is better", "accuracy"),
     "eod": ("EOD (%)", "EOD: lower is fairer", "EOD"),
-    "dpd": ("DPD (%)", "DPD: lower is fairer", "DPD"),
+    "dpd": ("DPD (%)", "DPD: lower is more equal", "DPD"),
 }
 SCALE_NAMES = {"T2": "DS with T²", "none": "DS without"}
 ROLE_NAMES = {"teacher": "teacher", "nds": "NDS", "ds": "DS"}
@@ -136,9 +136,10 @@ def fairness(
         title=f"Fairness by {attribute.replace('_', ' ')} against temperature",
         caption=(
             f"Each point is a mean over seeds of the {which}; the band is the 95 % interval of "
-            "what one trained model has in the population, over test examples and seeds. Noise "
-            "alone makes a largest difference, so a band may reach zero, or lie below its points. "
-            "Level lines are the teacher and the student trained without it (NDS). "
+            "what one trained model has in the population, over test examples and seeds. Where "
+            "groups are compared, noise adds to the largest difference: the points still have it, "
+            "the bands are freed of it and may lie below their points. So compare points with "
+            "points and bands with bands. Level lines are the teacher and the student trained without it (NDS). "
             f"A classifier without any error has a DPD of {_percent(floor)} % here, because the "
             "labels themselves are not spread evenly over the groups. "
             + "".join(
@@ -148,7 +149,7 @@ def fairness(
             )
             + ("Bands that reach an edge go on beyond it; see the numbers. " if cut else "")
             + "*Turn the dial and ask "
-            "whether the DS leaves the band of the NDS, and which way.*"
+            "whether the band of the DS leaves that of the NDS, and which way.*"
         ),
         badge=results.profile,
         panels=panels,

@@ -47,6 +47,8 @@ class Claim:
         Sweep -> findings.
     ours : bool
         Not the paper's claim, but the question that follows it.
+    shares : str
+        "%" or "points" where the effect is a share or a difference of shares; "" for correlations.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Claim:
     figure: str
     measure: Callable[..., Any]
     ours: bool = False
+    shares: str = ""
 
 
 LOW, HIGH = PAPER_RANGE
@@ -82,6 +85,7 @@ CLAIMS: tuple[Claim, ...] = (
         "classes",
         "affected-classes",
         findings.uneven,
+        shares="%",
     ),
     Claim(
         "sc-rises",
@@ -89,7 +93,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Section 1, second bullet; Figure 3; Tables 1, 5 and 6",
         COUNT,
         SWEEP,
-        "rank correlation of #SC with temperature",
+        "correlation of #SC with the order of temperatures",
         np.nan,
         "classes",
         "affected-classes",
@@ -103,7 +107,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Section 1, second bullet; Figure 3; Tables 1, 5 and 6",
         COUNT,
         SWEEP,
-        "rank correlation of #TC with temperature, turned around",
+        "correlation of #TC with the order of temperatures, turned around",
         np.nan,
         "classes",
         "affected-classes",
@@ -134,6 +138,7 @@ CLAIMS: tuple[Claim, ...] = (
         "classes",
         "disagreement",
         findings.less_disagreement,
+        shares="%",
     ),
     Claim(
         "dpd-falls",
@@ -166,11 +171,12 @@ CLAIMS: tuple[Claim, ...] = (
             source,
             "difference at the highest temperature up to 10, bootstrap over examples and seeds",
             f"two seeds or more of {name} and of DS at a temperature up to 10",
-            f"by how much the DS's {metric.upper()} is lower",
+            f"by how much the DS's {metric.upper()} is lower, what noise adds to both taken off",
             0.0025,
             "groups",
             "fairness",
             partial(findings.fairer, metric=metric, than=than),
+            shares="points",
         )
         for than, name, source in (
             ("nds", "NDS", "Section 1, fourth bullet; Tables 2, 3, 8 and 9"),
@@ -184,7 +190,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Appendix B; Table 6 and Figure 8",
         COUNT,
         EXTREMES,
-        "rank correlation of #SC with temperature, turned around",
+        "correlation of #SC with the order of temperatures, turned around",
         np.nan,
         "classes",
         "affected-classes",
@@ -198,7 +204,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Appendix B; Table 6 and Figure 8",
         COUNT,
         EXTREMES,
-        "rank correlation of #TC with temperature",
+        "correlation of #TC with the order of temperatures",
         np.nan,
         "classes",
         "affected-classes",
@@ -258,7 +264,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Appendix B; Table 7",
         COUNT + ", for both; both must reject",
         SWEEP + ", at alpha 0.6",
-        "smaller of the two rank correlations, in the claimed direction",
+        "smaller of the two correlations, in the claimed direction",
         np.nan,
         "classes",
         "affected-classes",

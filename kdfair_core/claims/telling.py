@@ -32,18 +32,33 @@ def verdicts(card: pd.DataFrame) -> Text:
         ("holds", "Stand wherever they were measured"),
         ("fails", "Fail wherever they were measured"),
         ("undecided", "Undecided wherever they were measured"),
+        ("mixed", "Mixed"),
     ):
         named = [
-            get(claim).sentence
-            for claim in (claim.id for claim in CLAIMS)
-            if set(measured.loc[measured["claim"] == claim, "verdict"]) == {word}
+            f"- {claim.sentence} ({_where(mine, mixed=word == 'mixed')})"
+            for claim in CLAIMS
+            if (mine := measured[measured["claim"] == claim.id])["verdict"].any()
+            and (
+                set(mine["verdict"]) == {word}
+                or (word == "mixed" and mine["verdict"].nunique() > 1)
+            )
         ]
         if named:
-            lines.append(f"\n*{opening}:*\n\n" + "\n".join(f"- {sentence}" for sentence in named))
+            lines.append(f"\n*{opening}:*\n\n" + "\n".join(named))
     never = [claim.sentence for claim in CLAIMS if claim.id not in set(measured["claim"])]
     if never:
         lines.append("\n*Not measured:*\n\n" + "\n".join(f"- {sentence}" for sentence in never))
     return Text("\n".join(lines))
+
+
+def _where(rows: pd.DataFrame, *, mixed: bool) -> str:
+    """Of how many studies, and which verdicts if they differ."""
+    n = rows["study"].nunique()
+    where = f"{n} {'study' if n == 1 else 'studies'}"
+    if not mixed:
+        return where
+    counts = rows["verdict"].value_counts()
+    return f"{where}: " + ", ".join(f"{counts[word]} {word}" for word in VERDICTS if word in counts)
 
 
 def scales_table(found: Results, *, alpha: float) -> Text:

@@ -89,6 +89,28 @@ def shrink(split: Split, n: int | None, *, seed: int) -> Split:
     return split if n is None else split.take(stratified(split.y, n, seed=seed))
 
 
+def averaged(images: np.ndarray, size: int) -> np.ndarray:
+    """Square uint8 images ``[n, channel, side, side]`` made smaller: each pixel a mean of k x k.
+
+    Raises
+    ------
+    ValueError
+        If the side is no multiple of size.
+    """
+    side = images.shape[-1]
+    if size < 1 or side % size:
+        whole = [side // k for k in range(1, side + 1) if side % k == 0]
+        raise ValueError(f"size of images of {side}x{side} must be one of {whole}, got {size}")
+    k = side // size
+    if k == 1:
+        return images
+    total = np.zeros((*images.shape[:2], size, size), np.uint32)
+    for i in range(k):
+        for j in range(k):
+            total += images[:, :, i::k, j::k]
+    return np.rint(total / np.float32(k * k)).astype(np.uint8)
+
+
 def channel_statistics(x: Examples) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Exact mean and standard deviation of each channel of uint8 images, on the scale 0 to 1."""
     histograms = np.zeros((3, 256), np.int64)

@@ -16,6 +16,7 @@ import numpy as np
 
 from kdfair_core.datasets import Dataset, Split
 from kdfair_core.datasets._files import (
+    averaged,
     channel_statistics,
     check_labels,
     missing,
@@ -37,7 +38,8 @@ CIFAR10_NAMES = (
     "ship",
     "truck",
 )
-PIXELS = 3 * 32 * 32
+SIDE = 32
+PIXELS = 3 * SIDE * SIDE
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def load_cifar10(
     *,
     root: Path,
     download: bool = False,
+    size: int = SIDE,
     n_train: int | None = None,
     n_test: int | None = None,
     seed: int = 0,
@@ -101,19 +104,22 @@ def load_cifar10(
         Folder of the data sets.
     download : bool
         Let torchvision fetch it if it is not there.
+    size : int
+        Pixels of a side: 32, or a divisor of it by averaging.
     n_train, n_test : int, optional
         Keep so many random examples, with equal shares of the classes; all by default.
     seed : int
         Of that choice.
     """
     arrays = _arrays(_CIFAR10, root, root / "cifar10.npz", download)
-    return _dataset("cifar10", _CIFAR10, arrays, CIFAR10_NAMES, n_train, n_test, seed)
+    return _dataset("cifar10", _CIFAR10, arrays, CIFAR10_NAMES, size, n_train, n_test, seed)
 
 
 def load_cifar100(
     *,
     root: Path,
     download: bool = False,
+    size: int = SIDE,
     n_train: int | None = None,
     n_test: int | None = None,
     seed: int = 0,
@@ -121,7 +127,7 @@ def load_cifar100(
     """CIFAR-100, whole or a part; parameters as in :func:`load_cifar10`."""
     arrays = _arrays(_CIFAR100, root, root / "cifar100.npz", download)
     names = tuple(str(name) for name in arrays.get("fine_names", np.arange(100)))
-    return _dataset("cifar100", _CIFAR100, arrays, names, n_train, n_test, seed)
+    return _dataset("cifar100", _CIFAR100, arrays, names, size, n_train, n_test, seed)
 
 
 def _dataset(
@@ -129,6 +135,7 @@ def _dataset(
     layout: _Layout,
     arrays: dict[str, np.ndarray],
     class_names: tuple[str, ...],
+    size: int,
     n_train: int | None,
     n_test: int | None,
     seed: int,
@@ -137,10 +144,12 @@ def _dataset(
     splits = {}
     for part, n in (("train", n_train), ("test", n_test)):
         labels = check_labels(arrays[f"y_{part}"], layout.n_classes, source)
-        splits[part] = shrink(Split(arrays[f"x_{part}"], labels), n, seed=seed)
+        splits[part] = shrink(Split(averaged(arrays[f"x_{part}"], size), labels), n, seed=seed)
     train, test = splits["train"], splits["test"]
     mean, std = channel_statistics(train.x)
     note = f"{layout.title}, official split: {len(train):,} training and {len(test):,} test images."
+    if size != SIDE:
+        note += f" Averaged to {size}x{size}."
     if n_train is not None or n_test is not None:
         note += f" A random part of it, drawn class by class with seed {seed}."
     if len(arrays.get("reencoded_train", ())) or len(arrays.get("reencoded_test", ())):
@@ -211,7 +220,7 @@ def _read_binary(path: Path, layout: _Layout) -> tuple[np.ndarray, np.ndarray]:
     records = raw.reshape(-1, record)
     labels = records[:, layout.label_bytes - 1]
     check_labels(labels, layout.n_classes, path)
-    return records[:, layout.label_bytes :].reshape(-1, 3, 32, 32), labels.copy()
+    return records[:, layout.label_bytes :].reshape(-1, 3, SIDE, SIDE), labels.copy()
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -259,7 +268,7 @@ def _read_python(path: Path, layout: _Layout) -> tuple[np.ndarray, np.ndarray]:
             f"{layout.label_key!r} with n labels, got {sorted(batch)}"
         )
     check_labels(labels, layout.n_classes, path)
-    return images.reshape(-1, 3, 32, 32), labels.astype(np.uint8)
+    return images.reshape(-1, 3, SIDE, SIDE), labels.astype(np.uint8)
 
 
 def _fine_names(folder: Path, binary: bool) -> np.ndarray:

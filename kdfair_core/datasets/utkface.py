@@ -17,6 +17,7 @@ import numpy as np
 
 from kdfair_core.datasets import Dataset, Split
 from kdfair_core.datasets._files import (
+    averaged,
     channel_statistics,
     missing,
     read_cache,
@@ -70,7 +71,7 @@ def load(
     else:
         arrays = _pack(root)
         write_cache(cache, arrays)
-    x = _average(arrays["x"], SIDE // size)
+    x = averaged(arrays["x"], size)
     y = (arrays["age"] >= threshold).astype(np.int64)
     groups = {
         "gender": _codes(arrays["gender"], GENDERS, cache),
@@ -96,17 +97,6 @@ def load(
             "ethnicity are estimates by others, not what the persons would say of themselves."
         ),
     )
-
-
-def _average(x: np.ndarray, k: int) -> np.ndarray:
-    """Images k times smaller: each pixel the mean of k x k."""
-    if k == 1:
-        return x
-    total = np.zeros((*x.shape[:2], x.shape[2] // k, x.shape[3] // k), np.uint16)
-    for i in range(k):
-        for j in range(k):
-            total += x[:, :, i::k, j::k]
-    return np.rint(total / np.float32(k * k)).astype(np.uint8)
 
 
 def _codes(values: np.ndarray, names: tuple[str, ...], source: Path) -> np.ndarray:

@@ -7,10 +7,12 @@ directions, before any result was looked at.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from kdfair_core import metrics
@@ -91,7 +93,7 @@ def count_trend(
     """Trend of #SC or #TC between two temperatures."""
     trend = affected_trend(found, comparison, low=low, high=high, alternative=alternative)
     sign = 1 if alternative == "increasing" else -1
-    inside = [found.temperatures[k] for k in found.between(low, high)]
+    told = path(found, found.between(low, high), trend.counts, "{:d}")
     return [
         Finding(
             statistic=trend.statistic,
@@ -101,11 +103,7 @@ def count_trend(
             low=np.nan,
             high=np.nan,
             n=len(found.seeds),
-            detail=(
-                f"#{comparison} is {trend.counts[0]} at T = {inside[0]:g} and "
-                f"{trend.counts[-1]} at T = {inside[-1]:g} "
-                f"(rank correlation with T {trend.effect:+.2f})"
-            ),
+            detail=f"#{comparison} {told}",
         )
     ]
 
@@ -120,10 +118,8 @@ def closer_to_teacher(found: Sweep) -> list[Finding]:
     )
     values = table.to_numpy()[:, columns]
     nds = float(frame.loc[frame["role"] == "nds", "distance"].mean())
-    detail = (
-        f"mean distance {values[:, 0].mean():.4f} at T = {table.columns[columns[0]]:g}, "
-        f"{values[:, -1].mean():.4f} at T = {table.columns[columns[-1]]:g}; NDS {nds:.4f}"
-    )
+    told = path(found, columns, values.mean(0), "{:.4f}")
+    detail = f"mean distance {told}; NDS {nds:.4f}"
     return [_page(metrics.page_test(values, alternative="decreasing"), -1, detail)]
 
 
@@ -158,11 +154,8 @@ def metric_trend(
         )
         frame = found.results.group_fairness(attribute)[metric].to_numpy()
         columns = found.between(low, high)
-        ends = [100 * frame[found.ds[:, k]].mean() for k in (columns[0], columns[-1])]
-        first, last = (found.temperatures[k] for k in (columns[0], columns[-1]))
-        detail = (
-            f"{metric.upper()} {ends[0]:.2f} % at T = {first:g}, {ends[1]:.2f} % at T = {last:g}"
-        )
+        values = 100 * frame[found.ds[:, columns]].mean(0)
+        detail = f"{metric.upper()} {path(found, columns, values, '{:.2f} %')}"
         findings.append(_page(trend, sign, detail, attribute))
     return findings
 
@@ -192,7 +185,7 @@ def fairer(found: Sweep, metric: str, than: str) -> list[Finding]:
                 n=found_seeds,
                 detail=(
                     f"{metric.upper()} of the DS at T = {t:g} {ours:.2f} %, of the {name} "
-                    f"{theirs:.2f} %"
+                    f"{theirs:.2f} %, noise included"
                 ),
                 attribute=attribute,
             )
@@ -214,12 +207,9 @@ def individual_trend(found: Sweep, *, controlled: bool) -> list[Finding]:
         if not np.isfinite(values).all():
             raise NotThere("individual unfairness is undefined for some runs")
         trend = metrics.page_test(values, alternative="decreasing")
-        first, last = (found.temperatures[k] for k in (columns[0], columns[-1]))
         what = "unfairness over that of the softened NDS" if controlled else "unfairness"
-        detail = (
-            f"{what} {values[:, 0].mean():.4f} at T = {first:g}, {values[:, -1].mean():.4f} at "
-            f"T = {last:g} (distances in {space} space)"
-        )
+        told = path(found, columns, values.mean(0), "{:.4f}")
+        detail = f"{what} {told} (distances in {space} space)"
         findings.append(_page(trend, -1, detail, f"{space} distance"))
     return findings
 
@@ -271,11 +261,26 @@ def harder_is_more_affected(sweeps: list[Sweep]) -> Finding:
     )
 
 
+def path(found: Sweep, columns: Sequence[int], values: NDArray[Any], form: str) -> str:
+    """Values at the first and the last of some temperatures, and where they turn between them."""
+    inner, low, high = values[1:-1], min(values[0], values[-1]), max(values[0], values[-1])
+    turns = []
+    if len(inner) and inner.min() < low:
+        turns.append((1 + int(inner.argmin()), "lowest"))
+    if len(inner) and inner.max() > high:
+        turns.append((1 + int(inner.argmax()), "highest"))
+    steps = [(0, ""), *sorted(turns), (len(values) - 1, "")]
+    return ", ".join(
+        f"{word} {form.format(values[k])} at T = {found.temperatures[columns[k]]:g}".strip()
+        for k, word in steps
+    )
+
+
 def _page(trend: metrics.Trend, sign: int, detail: str, attribute: str = "") -> Finding:
-    """A finding of Page's test; the interval is Student's over blocks."""
+    """A finding of Page's test; the interval is Student's over blocks, none if all are equal."""
     n, effects = trend.n_blocks, sign * trend.by_block
     half: Any = np.nan
-    if n > 1:
+    if n > 1 and effects.std() > 1e-9:
         half = stats.t.ppf(0.975, n - 1) * effects.std(ddof=1) / np.sqrt(n)
     effect = sign * trend.effect
     return Finding(

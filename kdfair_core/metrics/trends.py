@@ -43,8 +43,9 @@ class CountTrend(NamedTuple):
     """A trend of the number of significant classes over temperatures.
 
     ``statistic`` sums count times position of the temperature, less what it is on average over
-    orders; ``permuted`` are those of permuted temperatures. ``effect`` is Spearman's correlation
-    between temperature and count. ``p_value`` is one-sided in the direction asked for,
+    orders; ``permuted`` are those of permuted temperatures. ``effect`` is the correlation
+    of the counts with their positions, which has the sign of ``statistic``; 0 where all counts are
+    the same. ``p_value`` is one-sided in the direction asked for,
     ``p_opposite`` in the other.
     """
 
@@ -191,9 +192,10 @@ def count_trend(
         "decreasing": (below, above),
         "two-sided": (min(1.0, 2 * min(above, below)),) * 2,
     }[alternative]
-    effect = float(spearman(observed))
+    spread = np.sqrt(((observed - observed.mean()) ** 2).sum() * (position**2).sum())
+    effect = permuted[0] / spread if spread > 0 else 0.0
     return CountTrend(
-        observed, float(permuted[0]), permuted, effect, float(p_value), float(p_opposite)
+        observed, float(permuted[0]), permuted, float(effect), float(p_value), float(p_opposite)
     )
 
 

@@ -80,7 +80,7 @@ def test_measured_studies_come_as_a_source_of_their_own(monkeypatch, nothing_mea
     assert rows["Trifeature", "accuracy", 10] == pytest.approx(100 * (ds - nds))
     figures = across.every(across.class_bias)
     assert [figure.badge for figure in figures] == ["reported", "laptop"]
-    assert f"Accuracy {100 * (ds - nds):.3g};" in figures[1].readout[10]
+    assert f"Accuracy {100 * (ds - nds):+.2f} points;" in figures[1].readout[10]
     assert len(across.every(across.difficulty)) == 1  # of one study there is nothing to say
     assert data.contents().set_index("study").loc["Trifeature", "from"] == "measured here (laptop)"
 

@@ -89,3 +89,27 @@ def test_a_weak_teacher_is_called_one(found, monkeypatch):
     frame.loc[frame["role"] == "teacher", "accuracy"] = 0.5
     monkeypatch.setattr(type(found), "group_fairness", lambda *_: frame)
     assert "**A weak teacher.**" in story.fairness(found, "color")
+
+
+def test_collapsed_students_are_told_of(found):
+    assert story.collapsed(found) == ""
+    fallen = made_up_results(seeds=4)
+    first = [run["name"] for run in fallen.manifest["runs"]].index("ds-s0-T30-T2")
+    fallen.pred[first] = (fallen.y_true + 1) % len(fallen.classes)
+    fallen.manifest["runs"][first]["accuracy"] = 0.0
+    said = story.collapsed(fallen)
+    assert "training of 1 of 4 at T = 30 ended at an accuracy of 0 %" in said
+    assert story.collapsed(fallen, soft_scale="none") == ""
+    assert said in story.fairness(fallen, "color")
+
+
+def test_both_scales_at_the_end(found):
+    said = story.scales(found)
+    runs = found.runs[found.runs["temperature"] == 40].groupby("soft_scale")["accuracy"].mean()
+    assert f"{100 * runs['T2']:.2f} % with the factor and {100 * runs['none']:.2f} %" in said
+    assert "T = 40" in said and "does not simply end" not in said
+    weak = made_up_results(seeds=4)
+    for run in weak.manifest["runs"]:
+        if run["temperature"] == 40 and run["soft_scale"] == "none":
+            run["accuracy"] -= 0.3
+    assert "does not simply end where the NDS is" in story.scales(weak)

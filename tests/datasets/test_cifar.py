@@ -193,3 +193,21 @@ def test_real_cifar(real_root):
         assert len(data.class_names) == n_classes
         known = {"cifar10": (0.4914, 0.4822, 0.4465), "cifar100": (0.5071, 0.4865, 0.4409)}
         np.testing.assert_allclose(data.mean, known[name], atol=1e-3)
+
+
+def test_smaller_images_are_averages(tmp_path):
+    x, _, (test_x, _) = write_cifar10(tmp_path, "bin")
+    data = datasets.load("cifar10", root=tmp_path, size=16)
+    means = x.reshape(-1, 3, 16, 2, 16, 2).mean((3, 5))
+    np.testing.assert_array_equal(data.train.x, np.rint(means))
+    assert data.test.x.shape == (len(test_x), 3, 16, 16) and data.test.x.dtype == np.uint8
+    np.testing.assert_allclose(data.mean, data.train.x.mean((0, 2, 3)) / 255)
+    assert "Averaged to 16x16." in data.note
+    assert "Averaged" not in datasets.load("cifar10", root=tmp_path).note
+
+
+@pytest.mark.parametrize("size", [0, -2, 12, 64])
+def test_a_size_that_is_no_divisor_is_refused(tmp_path, size):
+    write_cifar10(tmp_path, "bin")
+    with pytest.raises(ValueError, match=rf"one of \[32, 16, 8, 4, 2, 1\], got {size}"):
+        datasets.load("cifar10", root=tmp_path, size=size)

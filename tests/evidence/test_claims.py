@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from known_study import made_up
 
-from kdfair_core import claims, studies
+from kdfair_core import claims, metrics, studies
 from kdfair_core.claims import scoring
+from kdfair_core.evidence import findings
 
 TRUE_WHEN_MOVING = [
     "uneven",
@@ -51,6 +52,33 @@ def test_claims_are_well_formed():
         assert claim.source
     with pytest.raises(ValueError, match="unknown claim 'no'"):
         claims.get("no")
+
+
+class Temperatures:
+    temperatures = (1.0, 2.0, 4.0, 10.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([5, 4, 3], "5 at T = 1, 3 at T = 4"),
+        ([5, 1, 3], "5 at T = 1, lowest 1 at T = 2, 3 at T = 4"),
+        ([0, 10, 9], "0 at T = 1, highest 10 at T = 2, 9 at T = 4"),
+        ([2, 1, 4, 3], "2 at T = 1, lowest 1 at T = 2, highest 4 at T = 4, 3 at T = 10"),
+        ([2, 2], "2 at T = 1, 2 at T = 2"),
+    ],
+)
+def test_a_path_names_where_it_turns(values, said):
+    columns = list(range(len(values)))
+    assert findings.path(Temperatures, columns, np.array(values), "{:d}") == said
+
+
+def test_seeds_that_all_show_the_same_give_no_interval():
+    trend = metrics.page_test(np.tile(np.arange(3.0), (3, 1)), alternative="decreasing")
+    found = findings._page(trend, -1, "")
+    assert found.effect == -1
+    assert np.isnan(found.low) and np.isnan(found.high)
+    assert scoring.verdict(found.p_value, 0.2, found.high, 0.3) == "undecided"
 
 
 def decided(results):

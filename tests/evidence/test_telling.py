@@ -84,6 +84,13 @@ def test_verdicts_are_summed_up(moving):
     assert f"{held} holds" in said
     assert claims.get("uneven").sentence in said.split("Stand wherever")[1]
     assert "*Not measured:*" in said
+    two = pd.concat([card, card.assign(study="other", verdict="fails")])
+    said = judged.verdicts(two)
+    held = card.loc[card["verdict"] == "holds", "claim"].iloc[0]
+    mixed = said.split("*Mixed:*")[1].split("*Not")[0]
+    assert f"- {claims.get(held).sentence} (2 studies: " in mixed
+    assert "1 holds, 1 fails" in mixed
+    assert "Stand wherever" not in said
     rules = judged.rules()
     assert all(claim.sentence in rules for claim in claims.CLAIMS)
 

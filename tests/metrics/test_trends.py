@@ -87,9 +87,23 @@ def test_counts_are_those_of_each_temperature():
     trend = count_trend(reference, students, level=0.2, n_permutations=50)
     expected = [count_significant(reference, students[:, t], level=0.2) for t in range(6)]
     assert trend.counts.tolist() == expected
-    assert trend.effect == pytest.approx(stats.spearmanr(np.arange(6), expected).statistic)
+    assert trend.effect == pytest.approx(stats.pearsonr(np.arange(6), expected).statistic)
     assert len(trend.permuted) == 50
     assert trend.statistic == pytest.approx(np.dot(expected, np.arange(6) - 2.5))
+
+
+def test_a_jump_and_a_plateau_rise():
+    rng = np.random.default_rng(6)
+    students = rng.normal(size=(5, 8, 30)) * 0.01
+    students[:, 1:] += 3 * np.sign(rng.normal(size=30))
+    for less in (1, 2, 3, 4):
+        students[:, -less, : 6 - less] = 0
+    trend = count_trend(rng.normal(size=(5, 30)) * 0.01, students, n_permutations=500)
+    assert trend.counts[-1] < trend.counts[1]
+    assert spearman(trend.counts) < 0 < trend.effect
+    assert trend.statistic > 0
+    same = np.broadcast_to(rng.normal(size=30), (5, 4, 30))
+    assert count_trend(rng.normal(size=(5, 30)), same, n_permutations=5).effect == 0
 
 
 def test_without_effect_of_temperature_count_trend_rejects_at_its_level():

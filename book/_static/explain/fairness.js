@@ -4,8 +4,8 @@
   "use strict";
   const { math, dom } = root.kdfair;
   const { el, svg, slider, button, speaker, picture } = dom;
-  const percent = (x) => (Number.isNaN(x) ? "–" : `${(100 * x).toFixed(0)} %`);
-  const points = (x) => (Number.isNaN(x) ? "–" : x.toFixed(2));
+  const percent = (x) => (Number.isNaN(x) ? "–" : `${(100 * x).toFixed(1)} %`);
+  const points = (x) => (Number.isNaN(x) ? "–" : `${(100 * x).toFixed(1)} points`);
 
   /** A list of things to try, each ticked once it has been reached. */
   function tasks(list) {

@@ -85,6 +85,8 @@
     ["agreement", "agreement with its teacher", (m) => m.agreement],
     ["eod", "equalized odds difference", (m) => m.eod],
   ];
+  /** The boundaries' dashes, as long as those that a plane's cells make (see DASH below). */
+  const STROKES = { teacher: "4 4", nds: "13 5" };
   const SCALES = [["T2", "soft term × T²"], ["none", "soft term as it is"]];
 
   function start(place) {
@@ -126,7 +128,7 @@
     function sample(role) {
       return svg("svg", { width: 34, height: 10, "aria-hidden": "true" },
         svg("line", { x1: 0, x2: 34, y1: 5, y2: 5, class: `kx-edge kx-${role}`,
-          "stroke-dasharray": { teacher: "2 4", nds: "9 4" }[role] }));
+          "stroke-dasharray": STROKES[role] }));
     }
 
     // ---- the plane ----
@@ -194,7 +196,7 @@
     const pathOf = (lines, keep) => lines.filter((s) => keep(s[4]))
       .map((s) => `M${s[0].toFixed(2)} ${s[1].toFixed(2)}L${s[2].toFixed(2)} ${s[3].toFixed(2)}`)
       .join("");
-    // Dashes by leaving out cells: the teacher's line is dotted, the NDS's dashed.
+    // Dashes by leaving out cells: the teacher's in short dashes, the NDS's in long ones.
     const DASH = { teacher: (k) => k % 2 === 0, nds: (k) => k !== 0, ds: () => true };
 
     // ---- the probe ----
@@ -210,9 +212,10 @@
           toy.classes.map((c) => el("th", { scope: "col" }, `class ${c}`)))),
         el("tbody", {},
           row("Teacher", of("teacher", 1)),
-          row(`Soft target, T = ${T}`, of("teacher", T)),
-          row("DS", of("ds", 1)),
-          row("NDS", of("nds", 1))));
+          row(`Soft target: teacher at T = ${T}`, of("teacher", T)),
+          row(`DS at T = ${T}, what it learned`, of("ds", T)),
+          row("DS, what it answers", of("ds", 1)),
+          row("NDS, what it answers", of("nds", 1))));
     }
     function move(x, y) {
       probe = [x, y].map((v) => Math.max(-EDGE, Math.min(EDGE, v)));
@@ -252,7 +255,7 @@
         el("caption", {}, `On ${toy.settings.n_test} fresh points, means of ` +
           `${toy.settings.seeds.length} seeds`),
         el("thead", {}, el("tr", {}, el("td", {}),
-          ["all", "group A", "group B", "class 1", "class 2", "class 3", "as teacher"]
+          ["all", "group A", "group B", "class 1", "class 2", "class 3", "agrees with teacher"]
             .map((name) => el("th", { scope: "col" }, name)))),
         el("tbody", {}, row("Teacher", "teacher"), row("NDS", "nds"), row(`DS, T = ${T}`, "ds")));
     }
@@ -283,7 +286,7 @@
       for (const role of ["teacher", "nds"]) {
         const v = mean(toy.settings.seeds.map((s) => of(find(role, T, s))));
         node.append(svg("line", { class: `kx-edge kx-${role}`, x1: box.left, x2: width - box.right,
-          y1: y(v), y2: y(v), "stroke-dasharray": { teacher: "2 4", nds: "9 4" }[role] }));
+          y1: y(v), y2: y(v), "stroke-dasharray": STROKES[role] }));
       }
       const at = toy.temperatures.indexOf(T);
       if (at >= 0) {
@@ -351,8 +354,8 @@
 
     const legend = el("ul", { class: "kx-key" },
       el("li", {}, "Shape and digit: class. Full: group A. Open: group B."),
-      el("li", {}, sample("ds"), " distilled student (and its shades)"),
-      el("li", {}, tick("nds", "non-distilled student")),
+      el("li", {}, sample("ds"), " distilled student, DS (and its shades)"),
+      el("li", {}, tick("nds", "non-distilled student, NDS")),
       el("li", {}, tick("teacher", "teacher")));
     place.append(
       own,
