@@ -49,6 +49,7 @@ from kdfair_core.datasets import Dataset, Split
 from kdfair_core.datasets.tokens import Tokens
 from kdfair_core.models._torchvision import import_torchvision
 from kdfair_core.studies import TEMPERATURES, Recipe
+from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import make_learners
 from kdfair_core.training.memory import kept_memory
 from kdfair_core.training.sweep import Lesson, TeacherOutputs, autocast, predict, train
@@ -112,8 +113,10 @@ def make_texts(n: int) -> Dataset:
 class Bench:
     """The two ways on the same work."""
 
-    def __init__(self, work: Work, device: torch.device, precision: str) -> None:
-        self.work, self.device = work, device
+    def __init__(
+        self, work: Work, device: torch.device, precision: str, *, compiled: bool = False
+    ) -> None:
+        self.work, self.device, self.compiled = work, device, compiled
         self.recipe = replace(work.recipe, precision=precision)
         self.data = (
             make_texts(work.examples)
@@ -150,14 +153,16 @@ class Bench:
         started = time.perf_counter()
         with kept_memory():
             views = make_views(self.data, self.data.train, self.device, self.recipe.augment)
-            learners = make_learners(networks, self.device)
+            learners = make_learners(networks, self.device, compiled=self.compiled)
             train(
                 learners,
                 views,
                 self.recipe,
                 seed=0,
                 lesson=_lesson(rows, self.device),
-                teacher=TeacherOutputs(self.teacher, views, self.recipe.precision),
+                teacher=TeacherOutputs(
+                    self.teacher, views, self.recipe.precision, compiled=self.compiled
+                ),
             )
             best = learners.finish()[temperatures.index(4) if 4 in temperatures else 0]
         seconds = time.perf_counter() - started
@@ -298,7 +303,12 @@ def compare(name: str, options: argparse.Namespace) -> dict:
     temperatures = TEMPERATURES[: options.temperatures]
     device = torch.device(options.device)
     precision = choose(options.precision, device)
-    bench = Bench(work, device, precision)
+    compiled = options.compile and name == "cifar10"  # the others are never compiled
+    bench = Bench(work, device, precision, compiled=compiled)
+    started = time.perf_counter()
+    if compiled:  # once, outside of the times: a study's hours share it
+        bench.sweep(temperatures)
+    start_up = time.perf_counter() - started
     ours, theirs, ratios = [], [], []
     for _ in range(options.rounds):
         theirs.append(bench.conventional(4.0, options.workers))
@@ -312,6 +322,8 @@ def compare(name: str, options: argparse.Namespace) -> dict:
         "pair": f"{work.teacher} to {work.student}"
         + f", {work.size}x{work.size}" * (not work.text),
         "precision": precision,
+        "compiled": compiled,
+        "start_up_s": max(0.0, start_up - seconds * len(temperatures) * work.recipe.epochs),
         "temperatures": len(temperatures),
         "examples": work.examples,
         "epochs": work.recipe.epochs,
@@ -394,6 +406,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0, help="of the conventional DataLoader")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="auto", choices=["auto", "bf16", "fp32"])
+    parser.add_argument(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        default=can_compile(),
+        help="the sweep's ResNets as compiled programs, as in long studies (if that is possible)",
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--linear", action="store_true", help="cost against size, and nothing else")
     what.add_argument("--noise", action="store_true", help="precision against seeds, nothing else")

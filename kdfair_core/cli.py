@@ -201,6 +201,11 @@ def _prepare_run(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
         help="in place of the recipe's; such runs are of another recipe and not published",
     )
     parser.add_argument(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        help="run networks for images as compiled programs, or never (where the start-up pays)",
+    )
+    parser.add_argument(
         "--time-limit",
         type=_minutes,
         metavar="MINUTES",
@@ -240,6 +245,7 @@ def _train(args: argparse.Namespace, study: str, options: dict[str, Any]) -> int
         store=_store(args),
         device=args.device,
         precision=args.precision,
+        compiled=args.compile,
         time_limit=args.time_limit,
         data_root=args.data,
         progress=not args.quiet,

@@ -18,7 +18,7 @@ from kdfair_core.charts.section import Section
 from kdfair_core.charts.study import setting
 from kdfair_core.charts.sureness import start_near
 from kdfair_core.results import Results
-from kdfair_core.story import SCALES, Text
+from kdfair_core.story import Text
 from kdfair_core.studies import Study
 
 
@@ -32,7 +32,7 @@ def open_study(
     train: bool = False,
     seeds: Iterable[int] | None = None,
     device: str = "auto",
-    runs: str | os.PathLike[str] = "../runs",
+    runs: str | os.PathLike[str] | None = None,
 ) -> Page:
     """Open a study's page.
 
@@ -226,16 +226,11 @@ class Page:
         """Fairness with the factor T² and without, where both were measured."""
         if self.found is None:
             return Section([self._waits("the comparison of both scalings")])
+        said = story.scales(self.found, alpha=self.alpha)
         if len(self.found.soft_scales) < 2:
-            only = SCALES[self.found.soft_scales[0]]
-            return Section([Text(f"Measured here {only} alone.")])
+            return Section([said])
         show = self._show | {"soft_scale": "both"}
-        return Section(
-            [
-                charts.fairness(self.found, attribute, **show),
-                story.scales(self.found, alpha=self.alpha),
-            ]
-        )
+        return Section([charts.fairness(self.found, attribute, **show), said])
 
     def individual(self) -> Section:
         """Individual unfairness, ours and what was reported.

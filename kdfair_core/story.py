@@ -18,6 +18,7 @@ from kdfair_core import metrics, paper, results
 from kdfair_core.results import Results
 
 LEVEL = 0.05
+RUNS = Path(__file__).parents[1] / "runs"
 NETWORKS = {
     "vit-b-16": "ViT-Base",
     "tinyvit-5m": "TinyViT-5M",
@@ -43,7 +44,7 @@ def measured(
     train: bool = False,
     seeds: Iterable[int] | None = None,
     device: str = "auto",
-    runs: str | os.PathLike[str] = "../runs",
+    runs: str | os.PathLike[str] | None = None,
 ) -> Results:
     """Published results of a study or, with ``train``, results trained here and now.
 
@@ -58,17 +59,18 @@ def measured(
     train
         Whether to train what is missing.
     runs
-        Folder of the run store.
+        Folder of the run store; by default the project's own, ``runs``, wherever a notebook runs.
     """
     if not train:
         return results.load(study, profile)
     from kdfair_core import training
     from kdfair_core.runs import RunStore
 
-    store = RunStore(runs)
+    folder = RUNS if runs is None else Path(runs)
+    store = RunStore(folder)
     chosen = profile or "laptop"
     training.run_study(study, chosen, store=store, seeds=seeds, device=device)
-    root = Path(runs) / "published"
+    root = folder / "published"
     results.publish(study, chosen, store, root=root, replace=True)
     return results.load(study, chosen, root=root)
 
@@ -173,6 +175,8 @@ def collapsed(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> 
 
 def scales(found: Results, *, alpha: float = 0.8) -> Text:
     """Where students end at the highest temperature, with the factor T² and without."""
+    if len(found.soft_scales) < 2:
+        return Text(f"Measured here {SCALES[found.soft_scales[0]]} alone.")
     last = found.temperatures[-1]
     ends = {}
     for scale in SCALES:

@@ -94,7 +94,7 @@ def class_accuracy(
             "Mean accuracy of each class over seeds. A cross marks a class whose accuracy, "
             "relative to the accuracy over all classes, differs between NDS and DS (Welch's test, "
             "level 0.05); an open diamond, between teacher and DS. Small dots are the DS at the "
-            "other temperatures. *Which classes pay for a better mean?*"
+            "other temperatures. *Which classes gain more than the mean, which less?*"
         ),
         badge=results.profile,
         panels=[panel],

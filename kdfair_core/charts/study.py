@@ -139,7 +139,8 @@ def fairness(
             "what one trained model has in the population, over test examples and seeds. Where "
             "groups are compared, noise adds to the largest difference: the points still have it, "
             "the bands are freed of it and may lie below their points. So compare points with "
-            "points and bands with bands. Level lines are the teacher and the student trained without it (NDS). "
+            "points and bands with bands. Level lines are the teacher and the student trained "
+            "without it (NDS). "
             f"A classifier without any error has a DPD of {_percent(floor)} % here, because the "
             "labels themselves are not spread evenly over the groups. "
             + "".join(

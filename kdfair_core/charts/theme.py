@@ -106,6 +106,7 @@ CONFIG: dict[str, Any] = {
         "layout": {"bottom": {"anchor": "start", "bounds": "full"}},
         "columnPadding": 12,
         "rowPadding": 3,
+        "labelLimit": 240,
         "offset": 8,
     },
     "text": {"color": LIGHT["ink"], "fontSize": 11},

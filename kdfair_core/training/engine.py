@@ -19,6 +19,7 @@ from kdfair_core import datasets, distillation, models, studies
 from kdfair_core.datasets import Dataset
 from kdfair_core.runs import RunStore, identity_hash, run_name
 from kdfair_core.studies import Recipe, Study
+from kdfair_core.training import compiling
 from kdfair_core.training.learners import Learners, make_learners, to_device
 from kdfair_core.training.sweep import Lesson, OutOfTime, TeacherOutputs, predict, train
 from kdfair_core.training.views import Views, make_views, stable_seed
@@ -37,6 +38,7 @@ def run_study(
     soft_scales: Iterable[str] | None = None,
     device: str = "auto",
     precision: str | None = None,
+    compiled: bool | None = None,
     time_limit: float | None = None,
     data_root: str | os.PathLike[str] | None = None,
     progress: bool = True,
@@ -59,6 +61,9 @@ def run_study(
         "cpu", "cuda", ...; "auto" takes a GPU if there is one.
     precision : str, optional
         "fp32" or "bf16" in place of the recipes'.
+    compiled : bool, optional
+        Whether networks for images run as compiled programs; by default where their start-up pays
+        (see :mod:`kdfair_core.training.compiling`).
     time_limit : float, optional
         Minutes after which no further epoch is begun.
     data_root : path, optional
@@ -92,7 +97,7 @@ def run_study(
             f"study {study.name!r} expects {study.n_classes}"
         )
     deadline = None if time_limit is None else time.monotonic() + 60 * time_limit
-    trainer = _Trainer(study, profile, dataset, store, pick_device(device), deadline)
+    trainer = _Trainer(study, profile, dataset, store, pick_device(device), deadline, compiled)
     with tqdm(
         total=sum(sweep.work(len(dataset.train.y)) for sweep in sweeps),
         unit="step",
@@ -202,7 +207,9 @@ class _Trainer:
         store: RunStore,
         device: torch.device,
         deadline: float | None,
+        compiled: bool | None,
     ) -> None:
+        self.compiled = compiled
         self.study, self.profile_name, self.store = study, profile_name, store
         self.profile = study.profile(profile_name)
         self.dataset, self.device, self.deadline = dataset, device, deadline
@@ -228,6 +235,7 @@ class _Trainer:
                 network,
                 self.views("train", self.profile.student_recipe.augment),
                 self.profile.student_recipe.precision,
+                compiled=self.compiles(self.profile.student_recipe, len(pending)),
             )
         if pending:
             self.train(sweep.students, pending, self.profile.student_recipe, teacher)
@@ -258,7 +266,8 @@ class _Trainer:
         if networks is None or len(members) != len(networks):
             networks = [self.build(identity) for identity in members]
         seeds = [stable_seed("draws", run_name(identity)) for identity in members]
-        learners = make_learners(networks, self.device, seeds=seeds)
+        compiled = self.compiles(recipe, len(members))
+        learners = make_learners(networks, self.device, seeds=seeds, compiled=compiled)
         with torch.random.fork_rng(devices=[]):
             history, seconds = train(
                 learners,
@@ -274,6 +283,13 @@ class _Trainer:
             )
         self.save(members, learners, history, seconds / len(members))
         checkpoint.clear()
+
+    def compiles(self, recipe: Recipe, n_learners: int) -> bool:
+        """Whether a training of so many networks runs as compiled programs."""
+        if not self.dataset.mean:  # texts come in too many shapes
+            return False
+        shown = len(self.dataset.train.y) * recipe.epochs * n_learners
+        return compiling.pays(shown, self.device) if self.compiled is None else self.compiled
 
     def save(
         self, members: list[Identity], learners: Learners, history: np.ndarray, seconds: float
@@ -307,6 +323,7 @@ class _Trainer:
                 "parameters": sum(p.numel() for p in network.parameters()),
                 "history_columns": ["loss"],
                 "trained_beside": len(members),
+                "compiled": learners.compiled,
                 "environment": environment(self.device),
             }
             weights = None

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from kdfair_core.models.lenet import LeNet5, StackedLeNet5
+from kdfair_core.training.compiling import Compiled
 from kdfair_core.training.views import stable_seed
 
 # What a learner is told: logits [learner, batch, class] of the learners in a slice -> their losses.
@@ -36,9 +37,13 @@ class Learners:
     networks : sequence of Module
     seeds : sequence of int
         Seed of what each network draws while it learns (dropout).
+    compiled : bool
+        Run them as compiled programs (see :mod:`kdfair_core.training.compiling`).
     """
 
-    def __init__(self, networks: Sequence[nn.Module], seeds: Sequence[int]) -> None:
+    def __init__(
+        self, networks: Sequence[nn.Module], seeds: Sequence[int], *, compiled: bool = False
+    ) -> None:
         self.networks = list(networks)
         self.seeds = list(seeds)
         self.parts = self._make_parts()
@@ -46,6 +51,10 @@ class Learners:
         self.draws = any(
             "dropout" in type(part).__name__.lower() and getattr(part, "p", 0) > 0
             for part in self.trained.modules()
+        )
+        self._calls = [Compiled(part) if compiled else part for part, _ in self.parts]
+        self.compiled = self._cold = (
+            compiled  # cold: one core compiles, the others wait and share the program
         )
         self._pool: ThreadPoolExecutor | None = None
         self._threads = 1  # torch's, when the pool was opened
@@ -77,13 +86,18 @@ class Learners:
             with torch.autocast("cpu", dtype, enabled=enabled):
                 return learn(i)
 
+        if self._cold:
+            self._cold = False
+            first = self._pool.submit(in_thread, 0).result()
+            rest = self._pool.map(in_thread, range(1, len(self.parts)))
+            return torch.cat([first, *rest])
         return torch.cat(list(self._pool.map(in_thread, range(len(self.parts)))))
 
     def _learn(self, inputs: tuple[Tensor, ...], loss_of: LossOf, step: int, i: int) -> Tensor:
         part, which = self.parts[i]
         if self.draws:
             torch.manual_seed(stable_seed("draws", self.seeds[i], step))
-        logits = part(*inputs)
+        logits = self._calls[i](*inputs)
         loss = loss_of(logits if isinstance(part, StackedLeNet5) else logits[None], which)
         loss.sum().backward()
         return loss.detach()
@@ -135,15 +149,21 @@ def to_device(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def make_learners(
-    networks: Sequence[nn.Module], device: torch.device, *, seeds: Sequence[int] | None = None
+    networks: Sequence[nn.Module],
+    device: torch.device,
+    *,
+    seeds: Sequence[int] | None = None,
+    compiled: bool = False,
 ) -> Learners:
     """The fastest way known to train these networks together.
 
     ``seeds`` are those of what each draws while it learns; by default their positions.
+    ``compiled`` is for long trainings, and has no effect on LeNets that run as a stack.
     """
     for network in networks:
         to_device(network, device)
     lenets = [network for network in networks if isinstance(network, LeNet5)]
     if len(lenets) == len(networks) > 1:
         return StackedLearners(lenets, device)
-    return Learners(networks, range(len(networks)) if seeds is None else seeds)
+    seeds = range(len(networks)) if seeds is None else seeds
+    return Learners(networks, seeds, compiled=compiled)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from kdfair_core import distillation
 from kdfair_core.runs import Checkpoint
 from kdfair_core.studies import Recipe
+from kdfair_core.training.compiling import Compiled
 from kdfair_core.training.learners import Learners
 from kdfair_core.training.memory import kept_memory
 from kdfair_core.training.views import Batch, Views
@@ -65,8 +66,11 @@ class TeacherOutputs:
     students see.
     """
 
-    def __init__(self, network: nn.Module, views: Views, precision: str) -> None:
+    def __init__(
+        self, network: nn.Module, views: Views, precision: str, *, compiled: bool = False
+    ) -> None:
         self.network, self.precision = network.eval(), precision
+        self._call = Compiled(network) if compiled else network
         self.table: Tensor | None = None
         if views.n_views is not None:
             columns = [
@@ -79,7 +83,7 @@ class TeacherOutputs:
         if self.table is not None and batch.view is not None:
             return self.table[batch.index, batch.view]
         with torch.no_grad(), autocast(batch.labels.device, self.precision):
-            return self.network(*batch.inputs).float()
+            return self._call(*batch.inputs).float()
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
