@@ -7,7 +7,6 @@ directions, before any result was looked at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -261,7 +260,7 @@ def harder_is_more_affected(sweeps: list[Sweep]) -> Finding:
     )
 
 
-def path(found: Sweep, columns: Sequence[int], values: NDArray[Any], form: str) -> str:
+def path(found: Sweep, columns: NDArray[Any], values: NDArray[Any], form: str) -> str:
     """Values at the first and the last of some temperatures, and where they turn between them."""
     inner, low, high = values[1:-1], min(values[0], values[-1]), max(values[0], values[-1])
     turns = []

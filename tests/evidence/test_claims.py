@@ -69,7 +69,7 @@ class Temperatures:
     ],
 )
 def test_a_path_names_where_it_turns(values, said):
-    columns = list(range(len(values)))
+    columns = np.arange(len(values))
     assert findings.path(Temperatures, columns, np.array(values), "{:d}") == said
 
 
