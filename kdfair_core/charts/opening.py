@@ -35,8 +35,7 @@ def opening(*, start: float = 4) -> Figure:
             "Pictures of shapes in ten colors (Trifeature). Left, how often the distilled student "
             "(DS) names the shape right; right, how unevenly its errors fall on the colors (EOD, "
             "zero is even). Dashed: the same network trained without a teacher (NDS). Bands: 95 % "
-            "intervals, freed of what noise adds to a largest difference, which the points still "
-            "have. *Is the best temperature for accuracy the fairest?*"
+            "intervals, freed of noise that raises the points. *Is the most accurate the fairest?*"
         ),
         panels=[replace(panel, height=225) for panel in figure.panels],
         columns=2,
