@@ -16,6 +16,7 @@ from typing import Any
 import ipywidgets as ipw
 import pandas as pd
 
+from kdfair_core import studies
 from kdfair_core.charts import theme
 from kdfair_core.exploring import EVERY, FIELDS, PAIRS, Selection, State, measured, pairs_of
 from kdfair_core.results import NotMeasured, Results, available, load, results_root
@@ -68,7 +69,7 @@ class Explorer:
         self.controls = self._make_controls()
         self.charts, self.tables = ipw.Output(), ipw.HTML()
         self.copy = ipw.Textarea(
-            description="as code", layout=ipw.Layout(width="100%", height="3.4em"), disabled=True
+            description="as code", layout=ipw.Layout(width="100%", height="4.8em"), disabled=True
         )
         rows = [("study", "profile", "pair"), ("temperature", "alpha", "soft_scale")]
         rows.append(("attribute", "class_name", "group"))
@@ -149,7 +150,10 @@ class Explorer:
         return Selection(there, state)
 
     def _studies(self) -> list[str]:
-        return list(dict.fromkeys(self.published["study"]))
+        """Names, in the order in which the book tells the studies; unknown ones last."""
+        order = studies.names()
+        there = dict.fromkeys(self.published["study"])
+        return sorted(there, key=lambda name: order.index(name) if name in order else len(order))
 
     def _profiles(self, study: str) -> list[str]:
         return self.published.loc[self.published["study"] == study, "profile"].tolist()
@@ -217,7 +221,9 @@ def _display_data(chart: Any) -> dict[str, Any]:
         data = chart._repr_mimebundle_()
     else:
         spec = chart.to_dict()
-        spec["config"] = {**theme.CONFIG, "background": theme.LIGHT["surface"]}
+        # In the book a signal says how wide a legend may be; here there is room.
+        legend = {**theme.CONFIG["legend"], "columns": 4}
+        spec["config"] = {**theme.CONFIG, "legend": legend, "background": theme.LIGHT["surface"]}
         # JupyterLab's renderer answers to this type; nothing newer is used.
         spec["$schema"] = "https://vega.github.io/schema/vega-lite/v5.json"
         data = {"application/vnd.vegalite.v5+json": spec}

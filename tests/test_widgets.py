@@ -8,8 +8,10 @@ import ipywidgets as ipw
 import numpy as np
 import pandas as pd
 import pytest
+import vl_convert
 
 from kdfair_core import metrics, widgets
+from kdfair_core.exploring import PAIRS
 from kdfair_core.results import NotMeasured, Results
 
 
@@ -82,6 +84,13 @@ def spec(explorer):
     """The Vega-Lite chart that is on show."""
     (output,) = explorer.charts.outputs
     return next(v for k, v in output["data"].items() if "vegalite" in k)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_what_it_shows_can_be_drawn(explorer, pair):
+    """Vega refuses, for one, a signal that nothing defines."""
+    explorer.change(pair=pair)
+    assert "<svg" in vl_convert.vegalite_to_svg(spec(explorer))
 
 
 def test_it_shows_itself(explorer):
