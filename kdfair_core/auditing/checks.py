@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from kdfair_core.auditing.counting import Counts
 from kdfair_core.auditing.errors import AuditError, listed, quoted
+from kdfair_core.auditing.words import percent
 
 
 def check(counts: Counts) -> list[str]:
@@ -12,7 +17,8 @@ def check(counts: Counts) -> list[str]:
     Returns
     -------
     list of str
-        Notes: classes that a model never predicts, groups without labels of a class.
+        Notes: classes that a model never predicts, groups without labels of a class, models
+        worse than chance.
 
     Raises
     ------
@@ -28,7 +34,7 @@ def check(counts: Counts) -> list[str]:
         raise AuditError(
             f"the label has only one class, {listed(seen)}: there is nothing to tell apart"
         )
-    notes = [*counts.notes]
+    notes = [*below_chance(counts), *counts.notes]
     for attribute in counts.groups:
         groups = [
             name
@@ -68,4 +74,29 @@ def check(counts: Counts) -> list[str]:
                     f"{empty:,} combinations of {quoted(attribute)} and class have no example; "
                     "those groups are left out of that class's equalized odds."
                 )
+    return notes
+
+
+def below_chance(counts: Counts) -> list[str]:
+    """A note on every run that is right less often than chance, by more than three deviations.
+
+    Chance is that of guesses made as often as the run makes them, without regard to the labels.
+    """
+    notes = []
+    for run, model in enumerate(counts.models):
+        table = counts.table("y", f"p{run}") / counts.n
+        right = float(np.trace(table))
+        chance = float(table.sum(axis=1) @ table.sum(axis=0))
+        if right >= chance - 3 * math.sqrt(chance * (1 - chance) / counts.n):
+            continue
+        ask = (
+            "are its scores, or the labels, of the other class (--positive)?"
+            if len(counts.classes) == 2
+            else "are its classes, or columns of scores, in another order than the labels' "
+            "(--classes)?"
+        )
+        notes.append(
+            f"{quoted(model.name)} is right on {percent(right)} of the examples, where guesses "
+            f"would be right on {percent(chance)}: {ask}"
+        )
     return notes

@@ -6,8 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from kdfair_core.auditing.coding import Scores, Value, Vocabulary, is_list, is_text
+from kdfair_core.auditing.coding import (
+    SCORES_OF_SEVERAL,
+    Scores,
+    Value,
+    Vocabulary,
+    check_two,
+    in_order,
+    is_list,
+    is_text,
+)
 from kdfair_core.auditing.errors import AuditError, listed, quoted
 from kdfair_core.auditing.roles import Model
 
@@ -44,7 +54,7 @@ def class_vocabulary(
         elif given is not None and len(given) != 2:
             raise AuditError(
                 f"column {quoted(model.name)} has one score a row, which needs two classes; given "
-                f"are {len(given)}: {listed(given)}"
+                f"are {len(given)}: {listed(given)}; {SCORES_OF_SEVERAL}"
             )
         if found is not None:
             given = given or found
@@ -55,17 +65,26 @@ def class_vocabulary(
                 )
     if given is not None:
         return Vocabulary("class", MAX_CLASSES, label, closed=given)
-    if not any(one_score(model, first) for model in scored):
+    single = next((model for model in scored if one_score(model, first)), None)
+    if single is None:
         return Vocabulary("class", MAX_CLASSES, label)
+    says, seen = _says_one_score(single, first), _seen(first.column(label))
+    check_two(says, label, seen)
     if positive is None and _texts(kind):
         raise AuditError(
-            "the labels are text and a model gives scores: say which class the scores are of, "
-            "for example --positive yes"
+            f"{says}, and the labels in column {quoted(label)} are text ({listed(seen)}): say "
+            f"which class the scores are of, for example --positive {quoted((seen or ['yes'])[-1])}"
         )
     if positive is None:
-        return Vocabulary("class", MAX_CLASSES, label, closed=[0, 1])
-    vocabulary = Vocabulary("class", 2, label)
-    vocabulary.extend(as_labels_are([positive], kind), label)
+        return Vocabulary("class", MAX_CLASSES, label, closed=[0, 1], scored=says)
+    (wanted,) = as_labels_are([positive], kind)
+    if len(seen) == 2 and wanted not in seen:
+        raise AuditError(
+            f"the positive class {quoted(wanted)} is no class of column {quoted(label)}; expected "
+            f"{seen[0]!r} or {seen[1]!r}"
+        )
+    vocabulary = Vocabulary("class", 2, label, closed=[wanted], scored=says)
+    vocabulary.closed = False  # the other is known only once it is seen
     return vocabulary
 
 
@@ -97,6 +116,22 @@ def one_score(model: Model, first: pa.RecordBatch) -> bool:
     if model.kind != "scores" or model.classes:
         return False
     return not is_list(first.column(model.columns[0]).type)
+
+
+def _says_one_score(model: Model, first: pa.RecordBatch) -> str:
+    there = first.column(model.columns[0]).drop_null()
+    value = there[0].as_py() if len(there) else None
+    such = f"{value:g}" if isinstance(value, int | float) else quoted(value)
+    return f"column {quoted(model.name)} gives one score a row (such as {such})"
+
+
+def _seen(labels: pa.Array) -> list[Value]:
+    """The labels of one batch in order, where they are text or whole numbers."""
+    kind = labels.type.value_type if pa.types.is_dictionary(labels.type) else labels.type
+    if not (is_text(kind) or pa.types.is_integer(kind)):
+        return []
+    values = pc.unique(labels.cast(kind)).drop_null().to_pylist()
+    return [values[i] for i in in_order(values)]
 
 
 def as_labels_are(values: Sequence[Any], kind: pa.DataType) -> list[Value]:

@@ -23,12 +23,34 @@ class. A folder of results published by this project needs no roles.
 EPILOG = """\
 rules for --fail-if: dpd(ATTRIBUTE), eod(ATTRIBUTE), dpd_change(ATTRIBUTE, teacher|baseline),
   eod_change(..), accuracy, accuracy_change(teacher), worst_accuracy(ATTRIBUTE),
-  worst_gap(ATTRIBUTE), changed_classes(teacher), changed_groups(ATTRIBUTE, teacher),
-  disagreement(teacher); then .low or .high for an end of the interval; then > >= < <= a number.
+  worst_gap(ATTRIBUTE) (below 0 where it does worse), changed_classes(teacher),
+  changed_groups(ATTRIBUTE, teacher), worse_classes(teacher), worse_groups(ATTRIBUTE, teacher)
+  (those that lost), disagreement(teacher); then .low or .high for an end of the interval; then
+  > >= < <= a number or a percentage. What cannot be judged breaks its rule.
   For example: --fail-if "eod(sex).low > 0.05" --fail-if "accuracy_change(teacher).high < -1%"
 
 exit code: 0 if no rule is broken, 1 with a line for each broken rule, 2 for bad input.
 """
+
+
+NO_OPTIONS = {
+    ("--student", "--students"): "--distilled",
+    ("--groups", "--attribute", "--sensitive"): "--group",
+    ("--labels", "--target"): "--label",
+}
+
+
+class _Instead(argparse.Action):
+    """Names the option that is meant."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        parser.error(f"there is no {option_string}; give {self.const}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="PATH", help="write PATH.html, .json and .md, or one of them")
     add("--counts-only", action="store_true", help="write counts to --out, to be merged later")
     add("--fail-if", action="append", default=[], metavar="RULE", help="exit 1 if it is true")
+    for names, meant in NO_OPTIONS.items():
+        hidden = argparse.SUPPRESS
+        add(*names, action=_Instead, const=meant, nargs="*", dest=hidden, help=hidden)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -79,6 +104,7 @@ def _run(args: argparse.Namespace) -> int:
     import pyarrow
 
     from kdfair_core import auditing
+    from kdfair_core.auditing.checks import below_chance
     from kdfair_core.auditing.errors import AuditError
     from kdfair_core.auditing.rules import parse
     from kdfair_core.auditing.words import printable
@@ -115,6 +141,8 @@ def _run(args: argparse.Namespace) -> int:
     broken = report.broken(args.fail_if)
     for line in report.verdict():
         print(printable(line))
+    for note in below_chance(report.counts):
+        print(f"note: {printable(note)}", file=sys.stderr)
     if args.out is not None:
         for path in report.save(args.out):
             print(f"wrote {path}")

@@ -18,6 +18,10 @@ Codes = NDArray[np.int64]
 
 MISSING = ("refuse", "group", "exclude")
 TABLE = 1 << 16  # integers below this are looked up rather than searched
+SCORES_OF_SEVERAL = (
+    "give predicted classes, or a score for each class: one column a class, named by a pattern "
+    'such as "p_{class}", or a list a row with --classes'
+)
 BINS = 10  # of scores, for calibration
 
 
@@ -34,18 +38,27 @@ class Vocabulary:
         Which column the first values are expected from.
     closed : sequence, optional
         The values there are; any other is an error.
+    scored : str
+        What says that a model gives one score a row, where that asks for two values at most.
     """
 
     def __init__(
-        self, what: str, limit: int, column: str, closed: Sequence[Value] | None = None
+        self,
+        what: str,
+        limit: int,
+        column: str,
+        closed: Sequence[Value] | None = None,
+        scored: str = "",
     ) -> None:
-        self.what, self.limit, self.column = what, limit, column
+        self.what, self.limit, self.column, self.scored = what, limit, column, ""
+        self.seen: dict[Value, None] = {}  # so far, where a model gives one score a row
         self.codes: dict[Value, int] = {}
         self.kinds: dict[str, str] = {}  # kind of value -> the first column that has it
         self.closed = False
         if closed is not None:
             self.extend(closed, column)
             self.closed = True
+        self.scored = scored
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -53,6 +66,9 @@ class Vocabulary:
     def extend(self, values: Iterable[Value], column: str) -> Codes:
         """Codes of the values, new ones included."""
         values = [_plain(value) for value in values]
+        if self.scored:
+            self.seen |= dict.fromkeys(values)
+            check_two(self.scored, column, list(self.seen))
         for value in values:
             if value not in self.codes:
                 self._admit(value, column)
@@ -68,6 +84,13 @@ class Vocabulary:
                     "kind in both"
                 )
         self.kinds.setdefault(kind, column)
+        if self.scored and (self.closed or len(self.codes) >= 2):
+            raise AuditError(
+                f"column {quoted(column)} holds the class {quoted(value)}; expected "
+                f"{listed(self.codes)}, because {self.scored}; if there are two classes, say which "
+                f"the scores are of, for example --positive {quoted(value)}; of more, "
+                f"{SCORES_OF_SEVERAL}"
+            )
         if self.closed:
             raise AuditError(
                 f"column {quoted(column)} holds the {self.what} {quoted(value)}, which is none of "
@@ -186,12 +209,13 @@ class Column:
             where = (
                 f"column {quoted(self.name)} has no value in row {first_row + gaps.argmax() + 1:,}"
             )
+            how_many = _in_lines(gaps, first_row)
             if self.vocabulary.what == "group":
                 raise AuditError(
                     f"{where}; give --missing group to make those rows a group of their own, or "
-                    "--missing exclude to leave them out of this column's tables"
+                    f"--missing exclude to leave them out of this column's tables {how_many}"
                 )
-            raise AuditError(f"{where}; every row needs a label and a prediction")
+            raise AuditError(f"{where}; every row needs a label and a prediction {how_many}")
         return int(self.vocabulary.extend([None], self.name)[0])
 
 
@@ -266,12 +290,22 @@ class Scores:
         numbers = array.to_numpy(zero_copy_only=False).astype(np.float64)
         finite = np.isfinite(numbers)
         if not finite.all():
-            row = first_row + int(np.argmin(finite)) // per_row
+            gaps = ~finite.reshape(-1, per_row).all(axis=1)
             raise AuditError(
-                f"column {quoted(self.name)} has no finite score in row {row + 1:,}; every row "
-                "needs one"
+                f"column {quoted(self.name)} has no finite score in row "
+                f"{first_row + gaps.argmax() + 1:,}; every row needs one "
+                f"{_in_lines(gaps, first_row)}"
             )
         return numbers
+
+
+def check_two(scored: str, column: str, classes: Sequence[Value]) -> None:
+    """Refuse more than two classes where a model gives one score a row."""
+    if len(classes) > 2:
+        raise AuditError(
+            f"{scored}, which tells two classes apart, but with column {quoted(column)} there are "
+            f"at least {len(classes)}, {listed(classes)}; {SCORES_OF_SEVERAL}"
+        )
 
 
 def looks_like_scores(array: pa.Array) -> bool:
@@ -320,6 +354,12 @@ def is_list(kind: pa.DataType) -> bool:
     return (
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     )
+
+
+def _in_lines(gaps: NDArray[np.bool_], first_row: int) -> str:
+    """Where a CSV has the first gap of a batch, and how many there are; none came before."""
+    line, read = first_row + int(gaps.argmax()) + 2, first_row + len(gaps)
+    return f"(line {line:,} of a CSV with its header; missing in {gaps.sum():,} of {read:,} rows)"
 
 
 def _plain(value: Value) -> Value:

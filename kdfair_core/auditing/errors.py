@@ -13,7 +13,7 @@ class AuditError(ValueError):
 def nearest(name: str, choices: Iterable[str], shown: int = 8) -> str:
     """The part of a message that helps: names close to a wrong one, or those there are."""
     choices = [str(choice) for choice in choices]
-    close = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, choices, n=3, cutoff=0.6)
     lowered = {choice.lower(): choice for choice in choices}
     if name.lower() in lowered and lowered[name.lower()] not in close:
         close.insert(0, lowered[name.lower()])

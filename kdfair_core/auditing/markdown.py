@@ -10,7 +10,8 @@ import pandas as pd
 
 from kdfair_core.auditing.frames import at_temperature, records
 from kdfair_core.auditing.page import bearing
-from kdfair_core.auditing.words import ROLE_NAMES, percent, printable, span
+from kdfair_core.auditing.tables import ROWS
+from kdfair_core.auditing.words import ROLE_NAMES, percent, points, printable, span
 from kdfair_core.auditing.words import temperature as at_text
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def section(report: AuditReport, temperature: float | None = None) -> str:
         )
     )
     parts.append(_group_table(frame("groups")))
+    parts += _class_tables(frame("changed_classes"))
     parts.append("\n".join(f"- {escape(sentence)}" for sentence in bearing(report)))
     return "\n\n".join(parts) + "\n"
 
@@ -99,6 +101,32 @@ def _group_table(frame: pd.DataFrame) -> str:
         line.append(f"{percent(row['value'])} ({span(row['low'], row['high'])})")
     head = ["Groups of", "Group", "Examples", *(_name(*model) for model in models)]
     return _table(head, cells.values())
+
+
+def _class_tables(frame: pd.DataFrame) -> list[str]:
+    """The classes that changed, those that changed most first, and how many are left out."""
+    hits = frame[frame["significant"].astype(bool)]
+    if hits.empty:
+        return []
+    lines, left_out = [], 0
+    for _, rows in hits.groupby(["against", "temperature"], dropna=False, sort=False):
+        rows = rows.sort_values("change", key=lambda change: -change.abs(), kind="stable")
+        left_out += max(0, len(rows) - ROWS)
+        lines += [
+            [
+                row["class"],
+                row["against"],
+                _name("distilled", row["temperature"]),
+                f"{row['n']:,}",
+                points(row["change"]),
+                span(row["low"], row["high"], "points"),
+                points(row["relative"]),
+            ]
+            for row in records(rows.head(ROWS))
+        ]
+    head = ["Changed class", "Against", "Model", "Examples", "Change", "Interval"]
+    more = [f"- {left_out:,} more changed classes are in the JSON report."] if left_out else []
+    return [_table([*head, "Relative to overall"], lines), *more]
 
 
 def escape(text: str) -> str:

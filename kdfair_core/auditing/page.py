@@ -24,6 +24,10 @@ from kdfair_core.auditing.words import ROLE_NAMES, count, name_list
 if TYPE_CHECKING:
     from kdfair_core.auditing.report import AuditReport
 
+RELATIVE = (
+    "“Relative to overall” is the change of a class's accuracy divided by that on all examples, in "
+    "points: about 0 where the class only moved with all others."
+)
 PARTS = (changes, fairness, groups, worst, disagreement, intersections, calibration)
 TESTS = {
     MCNEMAR: (
@@ -166,6 +170,8 @@ def bearing(report: AuditReport) -> list[str]:
         "several runs they include the spread between seeds. P-values are corrected for the number "
         "of groups, or classes, compared (Benjamini-Hochberg); at each temperature by itself."
     )
+    if len(report.frames["changed_classes"]):
+        sentences.append(RELATIVE)
     if len(report.counts.classes) > 2:
         sentences.append(
             "With more than two classes DPD and EOD are means over classes, each against the rest."

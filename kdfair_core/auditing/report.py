@@ -204,7 +204,7 @@ def report_of(counts: Counts, *, title: str, options: Options) -> AuditReport:
         "reliability": reliability_frame(counts, options),
         "worst": worst_frame(counts, options),
     }
-    frames = {"verdict": verdict_frame(frames, options), **frames}
+    frames = {"verdict": verdict_frame(frames, counts, options), **frames}
     return AuditReport(title, counts, options, frames, notes, pooled)
 
 

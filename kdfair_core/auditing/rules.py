@@ -2,12 +2,14 @@
 
     rule    := what [ "." field ] comparison number [ "%" ]
     what    := name [ "(" argument { "," argument } ")" ]
-    field   := value | low | high            (value without one; and judged for dpd and eod)
+    field   := value | low | high | judged [ "." ( low | high ) ]
     comparison := > | >= | < | <=
 
 An argument is an attribute, a role, or ``T=number``; names with other signs in them are quoted. A
 rule is about the distilled student unless it names another role, and about every temperature
-unless it names one. Nothing is evaluated but this.
+unless it names one. Without a field it is about the value; dpd and eod have ``judged``, which
+leaves small groups out, and its interval ``judged.low`` and ``judged.high``. Nothing is evaluated
+but this.
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from kdfair_core.auditing.changes import WELCH
 from kdfair_core.auditing.errors import AuditError, listed, nearest, quoted
 from kdfair_core.auditing.frames import records
-from kdfair_core.auditing.words import temperature
+from kdfair_core.auditing.words import name_list, temperature
 
 if TYPE_CHECKING:
     from kdfair_core.auditing.report import AuditReport
@@ -46,7 +49,7 @@ TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule, read but not yet looked up."""
+    """One rule, read but not yet looked up; ``percent`` says that its limit was given in %."""
 
     text: str
     what: str
@@ -55,6 +58,7 @@ class Rule:
     field: str
     comparison: str
     limit: float
+    percent: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ class Metric:
     fixed: dict[str, str]
     attribute: bool  # whether it needs one
     against: bool  # whether its role is what the student is compared with
-    counted: bool = False  # the number of rows in which the column is true, without an interval
+    counted: str = ""  # what the rows are that it counts, those where the column is true
+    lost: bool = False  # whether it counts only those that lost accuracy
 
 
 METRICS = {
@@ -78,8 +83,10 @@ METRICS = {
     "accuracy_change": Metric("changes", "change", {}, False, True),
     "worst_accuracy": Metric("worst", "accuracy", {}, True, False),
     "worst_gap": Metric("worst", "gap", {}, True, False),
-    "changed_classes": Metric("changed_classes", "significant", {}, False, True, True),
-    "changed_groups": Metric("changed_groups", "significant", {}, True, True, True),
+    "changed_classes": Metric("changed_classes", "significant", {}, False, True, "class"),
+    "changed_groups": Metric("changed_groups", "significant", {}, True, True, "group"),
+    "worse_classes": Metric("changed_classes", "significant", {}, False, True, "class", True),
+    "worse_groups": Metric("changed_groups", "significant", {}, True, True, "group", True),
     "disagreement": Metric("disagreement", "value", {"attribute": ""}, False, True),
 }
 ENDS = {"worst_gap": ("gap_low", "gap_high")}
@@ -99,7 +106,9 @@ def parse(text: str) -> Rule:
 def broken(report: AuditReport, rules: Iterable[str]) -> list[str]:
     """One line for every rule, and temperature, that does not hold.
 
-    A rule about a number that is undefined does not hold either: nothing shows that it does.
+    A rule about a number that is undefined does not hold either, nor one about what too few
+    examples leave unjudged: nothing shows that it does. The number found is written in the unit of
+    the rule's limit, and with up to three of the groups or classes that it counts.
 
     Raises
     ------
@@ -110,21 +119,49 @@ def broken(report: AuditReport, rules: Iterable[str]) -> list[str]:
     return [line for rule in parsed for line in _judge(report, rule)]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The number of a rule at one temperature; ``said`` is what it counts, or why it is none."""
+
+    temperature: float
+    value: float
+    said: str = ""
+
+
 def _judge(report: AuditReport, rule: Rule) -> list[str]:
     lines = []
-    for at, value in _look_up(report, rule):
-        where = f"{rule.text}{temperature(at)}"
-        if math.isnan(value):
-            lines.append(f"{where}: undefined, so that nothing shows the rule to hold")
-        elif COMPARISONS[rule.comparison](value, rule.limit):
-            lines.append(f"{where}: it is {value:.4g}")
+    for found in _look_up(report, rule):
+        where = f"{rule.text}{temperature(found.temperature)}"
+        if math.isnan(found.value):
+            why = f" ({found.said})" if found.said else ""
+            lines.append(f"{where}: undefined{why}, so that nothing shows the rule to hold")
+        elif COMPARISONS[rule.comparison](found.value, rule.limit):
+            lines.append(f"{where}: it is {_written(rule, found)}")
     return lines
 
 
-def _look_up(report: AuditReport, rule: Rule) -> list[tuple[float, float]]:
+def _written(rule: Rule, found: _Found) -> str:
+    """The number in the unit of the rule, and what it counts."""
+    if METRICS[rule.what].counted:
+        return f"{found.value:.0f}" + (f": {found.said}" if found.said else "")
+    return f"{100 * found.value:.4g}%" if rule.percent else f"{found.value:.4g}"
+
+
+def _look_up(report: AuditReport, rule: Rule) -> list[_Found]:
     metric = METRICS[rule.what]
     frame = report.frames[metric.frame]
     role, attribute = _arguments(report, rule, metric)
+    at = rule.temperature
+    if at is not None and at not in report.temperatures:
+        raise AuditError(
+            f"rule {quoted(rule.text)}: there is no student of T = {at:g}; "
+            f"there are {listed(report.temperatures, 20)}"
+        )
+    if metric.frame == "worst" and (frame.empty or not (frame["attribute"] == attribute).any()):
+        if role != "distilled":
+            return [_Found(math.nan, math.nan, _few(attribute))]
+        every = report.temperatures or [math.nan]
+        return [_Found(t, math.nan, _few(attribute)) for t in (every if at is None else [at])]
     if frame.empty:
         raise AuditError(f"rule {quoted(rule.text)}: this audit has no {rule.what}")
     chosen = pd.Series(True, index=frame.index)
@@ -134,21 +171,50 @@ def _look_up(report: AuditReport, rule: Rule) -> list[tuple[float, float]]:
         chosen &= frame["attribute"] == attribute
     if role is not None:
         chosen &= frame["against" if metric.against else "role"] == role
-    if rule.temperature is not None:
-        if rule.temperature not in report.temperatures:
-            raise AuditError(
-                f"rule {quoted(rule.text)}: there is no student of T = {rule.temperature:g}; "
-                f"there are {listed(report.temperatures, 20)}"
-            )
-        chosen &= frame["temperature"] == rule.temperature
+    if at is not None:
+        chosen &= frame["temperature"] == at
     rows = frame[chosen]
     if rows.empty:
         raise AuditError(f"rule {quoted(rule.text)}: this audit has no such number")
     if metric.counted:
-        found = rows.groupby("temperature", dropna=False)[metric.column].sum()
-        return [(float(str(at)), float(n)) for at, n in found.items()]
+        parts = rows.groupby("temperature", dropna=False)
+        return [_counted(float(str(t)), part, metric, attribute) for t, part in parts]
     column = _column(rule, metric)
-    return [(float(row["temperature"]), float(row[column])) for row in records(rows)]
+    return [_number_of(row, column, metric) for row in records(rows)]
+
+
+def _number_of(row: dict[str, Any], column: str, metric: Metric) -> _Found:
+    """A number of a frame; the interval of DPD or EOD only where enough groups can be judged."""
+    at, value = float(row["temperature"]), float(row[column])
+    if metric.frame == "fairness" and column != "value" and math.isnan(row["judged"]):
+        return _Found(at, math.nan, _few(row["attribute"]))
+    return _Found(at, value)
+
+
+def _counted(at: float, rows: pd.DataFrame, metric: Metric, attribute: str | None) -> _Found:
+    """How many changed, or lost, of those that can be judged, and which; NaN where none can."""
+    rows = rows[~rows["small"].astype(bool) & (rows["n"] > 0)]
+    if rows.empty:
+        what = "class" if attribute is None else f"group of {quoted(attribute)}"
+        return _Found(at, math.nan, f"no {what} has enough examples to be judged")
+    hits = rows[rows[metric.column].astype(bool)]
+    if metric.lost:
+        hits = hits[lost(hits)]
+    hits = hits.sort_values("change", key=lambda change: -change.abs(), kind="stable")
+    return _Found(at, float(len(hits)), name_list([str(name) for name in hits[metric.counted]], 3))
+
+
+def lost(rows: pd.DataFrame) -> pd.Series:
+    """Which rows of a frame of changes lost accuracy.
+
+    Where a class was tested relative to the rest, over seeds, it has to have fallen behind it too.
+    """
+    fell = rows["change"] < 0
+    return fell & ((rows["relative"] < 0) | (rows["test"] != WELCH)) if "relative" in rows else fell
+
+
+def _few(attribute: str | None) -> str:
+    return f"fewer than two groups of {quoted(attribute)} can be judged"
 
 
 def _arguments(report: AuditReport, rule: Rule, metric: Metric) -> tuple[str | None, str | None]:
@@ -185,10 +251,10 @@ def _arguments(report: AuditReport, rule: Rule, metric: Metric) -> tuple[str | N
 def _column(rule: Rule, metric: Metric) -> str:
     if rule.field == "value":
         return metric.column
-    if rule.field == "judged":
+    if rule.field.startswith("judged"):
         if metric.frame != "fairness":
             raise AuditError(f"rule {quoted(rule.text)}: only dpd and eod have .judged")
-        return "judged"
+        return rule.field
     ends = ENDS.get(rule.what, ("low", "high"))
     return ends[0] if rule.field == "low" else ends[1]
 
@@ -220,18 +286,33 @@ class _Parser:
                     names.append(name)
         field = "value"
         if self._accept("."):
-            field = self._take("name", "value, low, high or judged")
-            if field not in ("value", "low", "high", "judged"):
-                raise self._error(f"{quoted(field)} is none of value, low, high and judged")
-            if METRICS[what].counted and field != "value":
-                raise self._error(f"{what} is a count and has no .{field}")
+            field = self._field(what)
         comparison = self._take("mark", "one of > >= < <=")
         if comparison not in COMPARISONS:
             raise self._error(f"{quoted(comparison)} is none of > >= < <=")
+        percent = bool(self.tokens) and self.tokens[0][1].endswith("%")
         limit = self._number()
         if self.tokens:
             raise self._error(f"{quoted(self.tokens[0][1])} is left over")
-        return Rule(self.text, what, tuple(names), at, field, comparison, limit)
+        return Rule(self.text, what, tuple(names), at, field, comparison, limit, percent)
+
+    def _field(self, what: str) -> str:
+        field = self._take("name", "value, low, high or judged")
+        if field not in ("value", "low", "high", "judged"):
+            raise self._error(f"{quoted(field)} is none of value, low, high and judged")
+        if METRICS[what].counted and field != "value":
+            raise self._error(f"{what} is a count and has no .{field}")
+        if not self._accept("."):
+            return field
+        if field != "judged":
+            raise self._error(
+                f"nothing can follow .{field}; an end of the interval without small groups is "
+                ".judged.low or .judged.high"
+            )
+        end = self._take("name", "low or high")
+        if end not in ("low", "high"):
+            raise self._error(f"{quoted(end)} is none of low and high, which may follow .judged")
+        return f"judged_{end}"
 
     def _name(self) -> str:
         if self.tokens and self.tokens[0][0] == "quoted":

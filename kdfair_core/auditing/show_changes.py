@@ -53,6 +53,9 @@ def _change_table(rows: Rows, column: str, against: str) -> str:
         rows = sorted(rows, key=lambda row: (not row["significant"], -abs(np.nan_to_num(row[by]))))
     other = ROLE_NAMES[against]
 
+    def relative_of(row: dict[str, Any]) -> str:
+        return f'<td class="ka-num">{points(row["relative"])}</td>' if column == "class" else ""
+
     def cells(row: dict[str, Any]) -> str:
         mark = Mark("distilled", row["change"], row["low"], row["high"], bool(row["small"]))
         name = text(row[column])
@@ -60,7 +63,7 @@ def _change_table(rows: Rows, column: str, against: str) -> str:
             name += f" <small>{text(row['attribute'])}</small>"
         return (
             f'<th scope="row">{name}</th><td class="ka-num">{points(row["change"])}</td>'
-            f'<td class="ka-num">{span(row["low"], row["high"], "points")}</td>'
+            f'<td class="ka-num">{span(row["low"], row["high"], "points")}</td>{relative_of(row)}'
             f'<td class="ka-wide">{track([mark], scale, lines=[("zero", 0.0)])}</td>'
             f'<td class="ka-said">{_said(row, by)}</td>'
             f'<td class="ka-num">{p_value(row["p_corrected"])}</td>'
@@ -76,7 +79,8 @@ def _change_table(rows: Rows, column: str, against: str) -> str:
         f"{count(judged, *what)} changed{relative} ({rows[0]['test']}; p corrected by "
         "Benjamini-Hochberg)."
     )
-    head: Head = [column, "change", "interval", scale, "", "p", other, "student", "n"]
+    beside = ["relative to overall"] if column == "class" else []
+    head: Head = [column, "change", "interval", *beside, scale, "", "p", other, "student", "n"]
     small = [bool(row["small"]) for row in rows]
     shown = ROWS if column == "class" else 3 * ROWS
     return table(caption, head, [cells(row) for row in rows], small, shown=shown)

@@ -10,7 +10,7 @@ from kdfair_core.auditing.words import ROLE_NAMES
 ROWS = 12  # a longer table folds away what is least notable
 NUMERIC = {"n", "change", "interval", "p", "value", "floor", "chance", "large groups", "gap"}
 NUMERIC |= {*ROLE_NAMES.values(), "student", "accuracy", "disagree", "examples", "ECE"}
-NUMERIC |= {"mean score", "came true"}
+NUMERIC |= {"relative to overall", "mean score", "came true"}
 
 Head = Sequence[str | Scale]
 

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from kdfair_core.auditing.changes import WELCH
+from kdfair_core.auditing.counting import Counts
 from kdfair_core.auditing.frames import at_temperature, records
-from kdfair_core.auditing.rates import Options
+from kdfair_core.auditing.rates import Options, tables_of
+from kdfair_core.auditing.roles import comparisons
 from kdfair_core.auditing.words import (
     count,
     percent,
@@ -24,8 +26,8 @@ Frames = dict[str, pd.DataFrame]
 COLUMNS = ["temperature", "line", "heading", "text", "value", "low", "high", "shown"]
 
 
-def verdict_frame(frames: Frames, options: Options) -> pd.DataFrame:
-    """A row a temperature and line.
+def verdict_frame(frames: Frames, counts: Counts, options: Options) -> pd.DataFrame:
+    """A row a temperature and line, from the other frames and the counts behind them.
 
     Columns: temperature, line (1 to 5), heading, text, value with low and high (the number that
     the line is about), shown (whether the data shows a change, or a gap).
@@ -36,9 +38,9 @@ def verdict_frame(frames: Frames, options: Options) -> pd.DataFrame:
         now = {name: at_temperature(frame, at) for name, frame in frames.items()}
         lines = [
             _accuracy(now, options),
-            _classes(now),
+            _classes(now, counts),
             _for_whom(now),
-            _fairness(now),
+            _fairness(now, options),
             _worst(now),
         ]
         rows += [{"temperature": at, "line": i + 1, **line} for i, line in enumerate(lines)]
@@ -60,7 +62,7 @@ def _accuracy(now: Frames, options: Options) -> dict[str, Any]:
     return _line("Accuracy", text, student["accuracy"], student, bool(len(moved)))
 
 
-def _classes(now: Frames) -> dict[str, Any]:
+def _classes(now: Frames, counts: Counts) -> dict[str, Any]:
     changed = now["changed_classes"]
     if changed.empty:
         return _nothing_to_compare("Classes")
@@ -68,12 +70,17 @@ def _classes(now: Frames) -> dict[str, Any]:
     for against, rows in changed.groupby("against", sort=False):
         hits = rows[rows["significant"]]
         judged = int((~rows["small"]).sum())
+        if not judged:
+            parts.append(f"Against the {against}, no class has enough examples to be judged")
+            continue
         by = "relative" if rows["test"].iloc[0] == WELCH else "change"
         part = f"Against the {against}, {len(hits)} of {count(judged, 'class', 'classes')} changed"
         part += " relative to the rest" if by == "relative" else ""
         best = _largest(hits if len(hits) else rows[~rows["small"]], by)
         if best is not None:
             part += f"{_most(hits, judged)} “{best['class']}” ({_change(best)})"
+            part += _taken_for(best, counts) if len(hits) else ""
+        part += _shared_by_all(now, against) if len(hits) and by == "change" else ""
         parts.append(part)
     first = changed[changed["against"] == changed["against"].iloc[0]]
     best = _largest(first[first["significant"]] if first["significant"].any() else first, "change")
@@ -94,11 +101,15 @@ def _for_whom(now: Frames) -> dict[str, Any]:
     for against, rows in changed.groupby("against", sort=False):
         judged = rows[~rows["small"]]
         hits = judged[judged["significant"]]
+        if judged.empty:
+            parts.append(f"Against the {against}, no group has enough examples to be judged")
+            continue
         part = f"Against the {against}, accuracy changed for {len(hits)} of "
         part += count(len(judged), "group")
         best = _largest(hits if len(hits) else judged, "change")
         if best is not None:
             part += f"{_most(hits, len(judged))} {_who(best)}: {_change_of(best)}"
+        part += _shared_by_all(now, against) if len(hits) else ""
         parts.append(part)
     first = changed[(changed["against"] == changed["against"].iloc[0]) & ~changed["small"]]
     best = _largest(first[first["significant"]] if first["significant"].any() else first, "change")
@@ -111,7 +122,7 @@ def _for_whom(now: Frames) -> dict[str, Any]:
     )
 
 
-def _fairness(now: Frames) -> dict[str, Any]:
+def _fairness(now: Frames, options: Options) -> dict[str, Any]:
     rows = now["fairness"].query("role == 'distilled' and metric == 'eod'")
     rows = rows[rows["judged"].notna()]
     if rows.empty:
@@ -126,14 +137,15 @@ def _fairness(now: Frames) -> dict[str, Any]:
     best = rows.sort_values(["judged_low", "judged"], ascending=False).iloc[0].to_dict()
     text = (
         f"Between groups of “{best['attribute']}”, true or false positive rates of the distilled "
-        f"student are seen {plain_points(best['judged'])} points apart (EOD), where groups with "
-        f"equal rates would show {plain_points(best['judged_chance'])}; the difference behind it "
-        f"is {span(best['judged_low'], best['judged_high'])}"
+        f"student differ by {plain_points(best['judged'])} points (EOD). Chance alone would show "
+        f"{plain_points(best['judged_chance'])} points between groups with equal rates; the "
+        f"{options.level:.0%} interval of the true difference, without chance's share, is "
+        f"{span(best['judged_low'], best['judged_high'])} points"
     )
     changes = now["fairness_changes"]
     changes = changes[(changes["attribute"] == best["attribute"]) & (changes["metric"] == "eod")]
-    for row in records(changes):
-        text += f"; {_change_of(row)} against the {row['against']}"
+    moves = [f"{_change_of(row)} against the {row['against']}" for row in records(changes)]
+    text += f". EOD changed by {', by '.join(moves)}" if moves else ""
     ends = {"low": best["judged_low"], "high": best["judged_high"]}
     return _line("Equalized odds", text, best["judged"], ends, bool(best["judged_low"] > 0))
 
@@ -185,6 +197,37 @@ def _most(hits: pd.DataFrame, judged: int) -> str:
     if len(hits):
         return ", most of all"
     return f"; the largest move, which chance can explain among {judged}, is"
+
+
+def _shared_by_all(now: Frames, against: object) -> str:
+    """What a reader has to know of a count of changes where all examples together changed too."""
+    overall = now["changes"][now["changes"]["against"] == against]
+    if not _excludes_zero(overall).any():
+        return ""
+    change = points(overall["change"].iloc[0])
+    return f"; the count does not take out the change of all examples together, {change} points"
+
+
+def _taken_for(row: Any, counts: Counts) -> str:
+    """What a class that lost is called instead: the answer that gained most of its examples."""
+    if len(counts.classes) < 3 or not row["change"] < 0:
+        return ""
+    a, b = next(
+        (a, b)
+        for a, b in comparisons(counts.models)
+        if a.role == row["against"] and _same(b.temperature, row["temperature"])
+    )
+    own = counts.class_names.index(row["class"])
+    called = [tables_of(counts, setting)[:, own].mean(axis=0) for setting in (a, b)]
+    gained = called[1] - called[0]
+    gained[own] = 0
+    most = int(gained.argmax())
+    share = points(gained[most] / row["n"])
+    return f", most often called “{counts.class_names[most]}” instead ({share} points)"
+
+
+def _same(temperature: float | None, at: float) -> bool:
+    return bool(np.isnan(at)) if temperature is None else temperature == at
 
 
 def _largest(rows: pd.DataFrame, by: str) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ import pyarrow.parquet
 import pytest
 
 import kdfair_core
+from kdfair_core.auditing import reading
 from kdfair_core.auditing.errors import AuditError
 from kdfair_core.cli import main
 
@@ -65,6 +66,8 @@ def test_a_missing_column_with_the_nearest_names(parquet, refused):
     )
     said = refused(parquet(), label="qqqqqqqq")
     assert "no column 'qqqqqqqq' for the label; there are: 'y', 'sex'" in said
+    said = refused(parquet(), label="label")  # which shares two letters with 'age'
+    assert "no column 'label' for the label; there are: 'y', 'sex', 'age', 'teacher'" in said
 
 
 def test_a_role_that_is_not_given(parquet, refused):
@@ -112,6 +115,29 @@ def test_missing_values(parquet, binary, refused):
     assert "column 'student' has no finite score in row 7" in said
     said = refused(parquet(y=pd.Series([None] * len(binary), dtype=object)))
     assert "column 'y' has no value in row 1" in said
+
+
+def test_where_missing_values_are_and_how_many(parquet, binary, tmp_path, refused):
+    there = ~binary.index.isin([32, 40, 1999])
+    for column in ("y", "student", "sex"):
+        path = tmp_path / "t.csv"
+        binary.assign(**{column: binary[column].where(there)}).to_csv(path, index=False)
+        said = refused(path)
+        assert f"column '{column}' has no value in row 33" in said
+        assert said.endswith("(line 34 of a CSV with its header; missing in 3 of 2,000 rows)")
+        assert "" in path.read_text().splitlines()[33].split(",")
+    said = refused(parquet(student=np.where(there, 0.5, np.nan)))
+    assert "no finite score in row 33" in said
+    assert said.endswith("(line 34 of a CSV with its header; missing in 3 of 2,000 rows)")
+
+
+def test_missing_values_of_a_later_batch(binary, roles, monkeypatch):
+    monkeypatch.setattr(reading, "BATCH", 500)
+    gappy = binary.assign(student=binary["student"].where(~binary.index.isin([700, 800, 1700])))
+    with pytest.raises(AuditError) as caught:
+        kdfair_core.audit(gappy, **roles)
+    assert "in row 701; every row needs" in str(caught.value)
+    assert "(line 702 of a CSV with its header; missing in 2 of 1,000 rows)" in str(caught.value)
 
 
 def test_missing_values_in_a_csv(binary, tmp_path, refused):
@@ -310,6 +336,86 @@ def test_scores_need_to_know_their_classes(binary, roles):
         kdfair_core.audit(scored, **roles, classes=["no", "yes", "maybe"])
     with pytest.raises(AuditError, match="the labels are whole numbers"):
         kdfair_core.audit(binary.assign(student=0.25), **roles, positive="yes")
+
+
+WORDS = np.array(["approve", "reject", "review"])
+
+
+@pytest.mark.parametrize(
+    ("given", "late"),
+    [
+        ({}, False),
+        ({"positive": "approve"}, False),
+        ({"positive": "review"}, False),
+        ({"positive": "approve"}, True),
+    ],
+)
+def test_one_score_a_row_of_three_classes(given, late, monkeypatch):
+    monkeypatch.setattr(reading, "BATCH", 50)
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    y = np.sort(y) if late else y
+    table = pd.DataFrame({"y": WORDS[y], "g": rng.choice(["a", "b"], 300), "p": 0.25})
+    table["t"] = table["y"]
+    with pytest.raises(AuditError) as caught:
+        kdfair_core.audit(table, label="y", groups="g", distilled="p", **given)
+    said = str(caught.value)
+    assert said.startswith("column 'p' gives one score a row (such as 0.25), which tells two")
+    assert "with column 'y' there are at least 3, 'approve', 'reject', 'review'" in said
+    assert "give predicted classes, or a score for each class: one column a class" in said
+    assert '"p_{class}"' in said and "--classes" in said
+
+
+def test_one_score_a_row_and_a_class_before_the_positive_one(monkeypatch):
+    """The third class is not known to be one when the second that is not positive comes."""
+    monkeypatch.setattr(reading, "BATCH", 50)
+    y = np.sort(np.arange(300) % 3)
+    table = pd.DataFrame({"y": WORDS[y], "g": np.tile(["a", "b"], 150), "p": 0.25})
+    with pytest.raises(AuditError) as caught:
+        kdfair_core.audit(table, label="y", groups="g", distilled="p", positive="review")
+    said = str(caught.value)
+    assert said.startswith("column 'y' holds the class 'reject'; expected 'review', 'approve', bec")
+    assert "column 'p' gives one score a row (such as 0.25); if there are two" in said
+    assert "of more, give predicted classes, or a score for each class" in said
+
+
+def test_the_syntax_that_a_message_on_scores_names_is_read():
+    rng = np.random.default_rng(0)
+    scores = rng.dirichlet(np.ones(3), 300)
+    table = {"y": WORDS[np.arange(300) % 3], "g": rng.choice(["a", "b"], 300)}
+    columns = {f"p_{name}": scores[:, i] for i, name in enumerate(WORDS)}
+    given = {"label": "y", "groups": "g", "n_boot": 50}
+    by_column = kdfair_core.audit({**table, **columns}, **given, distilled="p_{class}")
+    by_row = kdfair_core.audit({**table, "p": scores}, **given, distilled="p", classes=list(WORDS))
+    pd.testing.assert_frame_equal(by_column.frames["groups"], by_row.frames["groups"])
+
+
+@pytest.mark.parametrize("given", [{}, {"positive": 1}])
+def test_one_score_a_row_of_three_numbered_classes(given):
+    y = np.arange(300) % 3
+    table = pd.DataFrame({"y": y, "g": np.where(np.arange(300) % 2, "a", "b"), "p": 0.25, "t": y})
+    for roles in ({"distilled": "p"}, {"distilled": "p", "teacher": "t"}):
+        with pytest.raises(AuditError, match=r"'p' gives one score a row \(such as 0.25\)"):
+            kdfair_core.audit(table, label="y", groups="g", **roles, **given)
+    two = table.assign(y=y % 2)
+    with pytest.raises(AuditError, match="with column 't' there are at least 3, 0, 1, 2"):
+        kdfair_core.audit(two, label="y", groups="g", distilled="p", teacher="t", **given)
+
+
+def test_scores_of_two_classes_say_which_and_what(binary, roles):
+    words = {0: "no", 1: "yes"}
+    text = binary.assign(**{n: binary[n].map(words) for n in ("y", "teacher", "scratch")})
+    with pytest.raises(AuditError) as caught:
+        kdfair_core.audit(text.assign(student=0.25), **roles)
+    assert "column 'student' gives one score a row (such as 0.25)" in str(caught.value)
+    assert "the labels in column 'y' are text ('no', 'yes')" in str(caught.value)
+    assert str(caught.value).endswith("for example --positive 'yes'")
+    with pytest.raises(AuditError, match="class 'yess' is no class of column 'y'; expected 'no' "):
+        kdfair_core.audit(text.assign(student=0.25), **roles, positive="yess")
+    numbered = binary.assign(**{n: binary[n] + 1 for n in ("y", "teacher", "scratch")})
+    with pytest.raises(AuditError, match="holds the class 2; expected 0, 1, because column 'stud"):
+        kdfair_core.audit(numbered.assign(student=0.25), **roles)
+    assert kdfair_core.audit(numbered.assign(student=0.25), **roles, positive=2).counts.n == 2000
 
 
 def test_models_too_many_for_one_audit():

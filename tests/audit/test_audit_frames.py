@@ -1,5 +1,6 @@
 """The report's numbers: equal to fairlearn's, to scipy's, and to this project's own elsewhere."""
 
+import re
 import warnings
 
 import numpy as np
@@ -249,6 +250,63 @@ def test_the_verdict_is_five_lines_with_a_number_and_an_interval(report, seeded)
     assert seeded.verdict(4)[0].startswith("Accuracy: The distilled student (T = 4) is right on")
     with pytest.raises(ValueError, match="no student of temperature 3; there are 1, 4"):
         seeded.verdict(3)
+
+
+def test_the_verdict_calls_the_interval_that_of_the_true_difference(report):
+    row = report.frames["fairness"].query("role == 'distilled' and metric == 'eod'")
+    row = row.sort_values(["judged_low", "judged"]).iloc[-1]
+    value, chance, low, high = (
+        f"{100 * row[name]:.1f}"
+        for name in ("judged", "judged_chance", "judged_low", "judged_high")
+    )
+    said = report.verdict()[3]
+    assert f"differ by {value} points (EOD). Chance alone would show {chance} points" in said
+    assert f"the 95% interval of the true difference, without chance's share, is {low} to" in said
+    assert f"to {high} points. EOD changed" in said
+    assert re.search(r"EOD changed by \S+ points \(.*\) against the teacher, by .* baseline", said)
+
+
+def test_the_verdict_says_what_a_count_of_changes_has_in_it(binary, report, roles, seeded):
+    change = (
+        100 * ((binary["student"] == binary["y"]) * 1.0 - (binary["teacher"] == binary["y"])).mean()
+    )
+    said = f"does not take out the change of all examples together, −{-change:.1f} points"
+    for line in report.verdict()[1:3]:
+        teacher, baseline = line.split("Against the baseline")
+        assert said in teacher
+        assert "all examples together" not in baseline  # over all, no change is shown
+    assert "all examples together" not in seeded.verdict(4)[1]  # relative to the rest already
+
+
+def test_the_verdict_says_what_a_lost_class_is_called_instead():
+    y = np.repeat([0, 1, 2, 3], 200)
+    names = np.array(["ant", "bee", "cat", "dog"])
+    student = y.copy()
+    student[400:460], student[460:480], student[0:20] = 3, 0, 1
+    columns = {"y": names[y], "g": np.tile(["a", "b"], 400), "t": names[y], "s": names[student]}
+    given = {"label": "y", "groups": "g", "n_boot": 50}
+    line = kdfair_core.audit(columns, **given, teacher="t", distilled="s").verdict()[1]
+    assert re.search(
+        r"most of all “cat” \(−40.0 points, [^)]*\), most often called “dog” inst", line
+    )
+    assert "“dog” instead (+30.0 points)" in line
+    line = kdfair_core.audit(columns, **given, teacher="s", distilled="t").verdict()[1]
+    assert "“cat” (+40.0 points" in line and "instead" not in line  # it gained
+
+
+def test_a_model_right_less_often_than_chance_is_noted(binary, roles):
+    note = kdfair_core.audit(binary.assign(student=1 - binary["student"]), **roles).notes[0]
+    assert "'student' is right on" in note and note.endswith("other class (--positive)?")
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        guess = binary.assign(student=rng.permutation(binary["y"]))
+        assert not any(
+            "guesses" in note for note in kdfair_core.audit(guess, **roles, n_boot=2).notes
+        )
+    y = rng.integers(0, 4, 400)
+    columns = {"y": y, "g": rng.choice(["a", "b"], 400), "s": (y + 1) % 4}
+    (note,) = kdfair_core.audit(columns, label="y", groups="g", distilled="s").notes
+    assert note.endswith("in another order than the labels' (--classes)?")
 
 
 def test_equal_models_are_not_said_to_differ():

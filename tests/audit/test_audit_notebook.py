@@ -10,6 +10,36 @@ import kdfair_core
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "audit.ipynb"
 
 
+@pytest.mark.filterwarnings("ignore")  # those of papermill
+def test_papermill_lists_every_parameter():
+    import papermill
+
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    (cell,) = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
+    names = [line.split(" = ")[0] for line in cell["source"]]
+    assert list(papermill.inspect_notebook(NOTEBOOK)) == names
+    assert {"distilled", "rules"} <= set(names)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_default_rules_are_the_examples(own, binary, roles):
+    """The cells up to the gate, on the example or a table of one's own."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"][1:]
+    names = {}
+    exec(sources[0], names)
+    if own:
+        names |= {**roles, "data": binary}
+    for source in sources[1:4]:
+        exec(source, names)
+    if own:
+        assert names["rules"] is None
+        return
+    assert len(names["rules"]) == 3
+    (line,) = names["report"].broken(names["rules"])
+    assert line.startswith("worse_groups(texture, teacher, T=4) > 0 (T = 4): it is 3: “rain”")
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # those of papermill and its kernel client
 def test_the_notebook_audits_a_file_of_ones_own(binary, roles, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 import kdfair_core
 from kdfair_core.auditing import merging
 from kdfair_core.auditing.errors import AuditError
+from kdfair_core.auditing.words import points, span
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -147,6 +148,42 @@ def test_html_and_markdown_show_the_same_numbers(report):
         value = f"{100 * row['value']:.1f}%"
         assert value in shown
         assert f"{row['metric'].upper()} | " in text and f"| {value} |" in text
+
+
+def test_changed_classes_are_shown_relative_to_overall(report, seeds, seed_roles):
+    seeded = kdfair_core.audit(seeds, **seed_roles, n_boot=50)
+    for one in (report, seeded):
+        changed = one.frames["changed_classes"]
+        hits = changed[changed["significant"]]
+        assert len(hits)
+        page, text = Tags(one.to_html()), one.to_markdown()
+        assert "“Relative to overall” is the change" in text
+        assert page.texts.count("relative to overall") == len(
+            changed[["against", "temperature"]].drop_duplicates()
+        )
+        for row in changed.to_dict("records"):
+            assert points(row["relative"]) in page.texts
+            cells = [points(row["change"]), span(row["low"], row["high"], "points")]
+            line = f"| {' | '.join([*cells, points(row['relative'])])} |"
+            assert (f"| {row['class']} | {row['against']} |" in text) or not row["significant"]
+            assert (line in text) or not row["significant"]
+        assert text.count("| Changed class |") == 1
+
+
+def test_a_card_lists_the_classes_that_changed_most_and_says_how_many_more():
+    n = 20
+    y = np.repeat(np.arange(n), 60)
+    student = np.where(np.arange(len(y)) % 60 < np.repeat(np.arange(n) + 12, 60), (y + 1) % n, y)
+    columns = {"y": y, "g": np.tile(["a", "b"], 600), "t": y, "s": student}
+    report = kdfair_core.audit(
+        columns, label="y", groups="g", teacher="t", distilled="s", n_boot=50
+    )
+    assert report.frames["changed_classes"]["significant"].all()
+    text = report.to_markdown()
+    table = text[text.index("| Changed class |") :]
+    rows = [line.split(" | ")[0] for line in table.splitlines() if " | teacher | " in line]
+    assert rows == [f"| {19 - i}" for i in range(12)]
+    assert "- 8 more changed classes are in the JSON report." in text
 
 
 def test_a_notebook_shows_a_part_of_a_page(report, seeds, seed_roles):
