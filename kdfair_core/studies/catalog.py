@@ -78,13 +78,11 @@ def _image_study(
 def _laptop(
     dataset: dict[str, Any], teacher: str, student: str, *, shrunk: str, **changes: Any
 ) -> Profile:
-    """The paper's schedule in fewer epochs: drops after 30, 60 and 90 % of them."""
+    """The paper's schedule in fewer epochs: drops after 30, 60 and 90 % of them, unless told."""
     epochs = changes.pop("epochs")
-    recipe = Recipe(
-        epochs=epochs,
-        milestones=tuple(round(epochs * share) for share in (0.3, 0.6, 0.9)),
-        **{"precision": "bf16", **changes.pop("recipe", {})},
-    )
+    early = tuple(round(epochs * share) for share in (0.3, 0.6, 0.9))
+    usual: dict[str, Any] = {"milestones": early, "precision": "bf16"}
+    recipe = Recipe(epochs=epochs, **{**usual, **changes.pop("recipe", {})})
     teacher_recipe = changes.pop("teacher_recipe", recipe)
     return Profile(
         dataset,
@@ -104,14 +102,18 @@ def _laptop(
 
 _CIFAR_LAPTOP: dict[str, Any] = dict(
     epochs=6,
-    recipe=dict(precision="fp32"),
-    teacher_recipe=Recipe(epochs=8, milestones=(2, 5, 7)),
+    recipe=dict(precision="fp32", milestones=(4, 5)),
+    teacher_recipe=Recipe(epochs=12, milestones=(8, 11)),
     temperatures=(1, 2, 4, 6, 8, 10, 20, 40),
     seeds=(0, 1, 2),
     null_seeds=(5, 6, 7),
-    shrunk="Images averaged to 16x16 in place of 32x32; 8 epochs for the teacher and 6 for the "
-    "students in place of 100, the learning rate dropping at the same shares of them; three "
-    "seeds; T = 3, 5, 7, 9 and 30 left out.",
+    shrunk="Images averaged to 16x16 in place of 32x32; 12 epochs for the teacher and 6 for the "
+    "students in place of 100; three seeds; T = 3, 5, 7, 9 and 30 left out.",
+    departures=(
+        "The learning rate drops late, after 8 and 11 epochs of the teacher's and 4 and 5 of the "
+        "students': with the paper's early drops a teacher of CIFAR-100, tried for 8 epochs, ended "
+        "at an accuracy of 29 %.",
+    ),
 )
 
 _add(
@@ -351,10 +353,15 @@ _add(
                 "lenet5",
                 epochs=10,
                 recipe=dict(batch_size=32, lr=0.004, augment=("flip",), precision="fp32"),
-                teacher_recipe=Recipe(epochs=5, milestones=(2, 3, 4), augment=("flip",)),
+                teacher_recipe=Recipe(epochs=10, milestones=(6, 9), augment=("flip",)),
                 soft_scales=("T2", "none"),
                 shrunk="Not one of the paper's data sets: UTKFace, at 32x32, where CelebA's images "
                 "are not at hand; ResNet-20 and LeNet-5.",
+                departures=(
+                    "The teacher learns for 10 epochs and its rate drops late: an earlier one, of "
+                    "5 epochs with the paper's early drops, was right less often than the "
+                    "student without a teacher (75.7 and 79.4 %).",
+                ),
             ),
             "smoke": _smoke(dict(size=32, n_train=128, n_test=100), "resnet20", "lenet5"),
         },
