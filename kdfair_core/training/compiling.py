@@ -2,8 +2,8 @@
 
 torch.compile turns a network into a program of C++ that is compiled here. On two CPU cores that
 takes half a minute a kind of network and makes the steps of a ResNet about a fifth shorter; all
-networks of one kind share the program. LeNets, which run as a stack, and networks for text, whose
-batches have many shapes, gain nothing by it.
+networks of one kind share the program. LeNets get slower by it, batches of texts have
+too many shapes for it, and a network with dropout would draw other numbers: they are left alone.
 """
 
 from __future__ import annotations

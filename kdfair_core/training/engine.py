@@ -46,8 +46,8 @@ def run_study(
     """Train what is missing of a study, and store each run as its sweep finishes.
 
     Runs that are stored already are not trained again. Training is checkpointed at each epoch; a
-    killed or timed-out call is taken up by the next one with the same arguments, and ends on a CPU
-    bit for bit where an unbroken one would.
+    killed or timed-out call is taken up by the next one with the same arguments, and ends on the
+    same CPU bit for bit where an unbroken one would.
 
     Parameters
     ----------

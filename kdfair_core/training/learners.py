@@ -52,10 +52,9 @@ class Learners:
             "dropout" in type(part).__name__.lower() and getattr(part, "p", 0) > 0
             for part in self.trained.modules()
         )
-        self._calls = [Compiled(part) if compiled else part for part, _ in self.parts]
-        self.compiled = self._cold = (
-            compiled  # cold: one core compiles, the others wait and share the program
-        )
+        self.compiled = compiled and not self.draws
+        self._calls = [Compiled(part) if self.compiled else part for part, _ in self.parts]
+        self._cold = self.compiled  # one core compiles, the others wait and share the program
         self._pool: ThreadPoolExecutor | None = None
         self._threads = 1  # torch's, when the pool was opened
 
@@ -158,7 +157,7 @@ def make_learners(
     """The fastest way known to train these networks together.
 
     ``seeds`` are those of what each draws while it learns; by default their positions.
-    ``compiled`` is for long trainings, and has no effect on LeNets that run as a stack.
+    ``compiled`` is for long trainings, and has no effect on LeNets.
     """
     for network in networks:
         to_device(network, device)
@@ -166,4 +165,4 @@ def make_learners(
     if len(lenets) == len(networks) > 1:
         return StackedLearners(lenets, device)
     seeds = range(len(networks)) if seeds is None else seeds
-    return Learners(networks, seeds, compiled=compiled)
+    return Learners(networks, seeds, compiled=compiled and not lenets)

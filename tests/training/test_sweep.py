@@ -13,6 +13,7 @@ from kdfair_core.datasets import Dataset, Split
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Profile, Recipe, Study
 from kdfair_core.training import engine
+from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import Learners, StackedLearners, make_learners
 from kdfair_core.training.sweep import Lesson, TeacherOutputs, learning_rate, predict, train
 from kdfair_core.training.views import ImageViews
@@ -317,9 +318,12 @@ def test_a_sweep_in_pieces_gives_what_a_whole_one_gives(study, tmp_path):
         np.testing.assert_allclose(a, b, rtol=0.01, atol=0.01)
 
 
-def test_time_is_kept_and_work_goes_on_bit_for_bit(study, tmp_path):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_time_is_kept_and_work_goes_on_bit_for_bit(study, tmp_path, compiled):
+    if compiled and not can_compile():
+        pytest.skip("needs a C++ compiler")
     whole, broken = RunStore(tmp_path / "whole"), RunStore(tmp_path / "broken")
-    run(study, whole)
+    run(study, whole, compiled=compiled)
     assert run(study, broken, time_limit=0) == 0
     clock = iter(range(10_000))
     with pytest.MonkeyPatch.context() as patch:
@@ -327,11 +331,12 @@ def test_time_is_kept_and_work_goes_on_bit_for_bit(study, tmp_path):
         patch.setattr("kdfair_core.training.sweep.time.monotonic", lambda: next(clock))
         sittings = 0
         while len(stored(broken)) < 9:
-            run(study, broken, time_limit=5 / 60)
+            run(study, broken, time_limit=5 / 60, compiled=compiled)
             sittings += 1
             assert sittings < 60
     assert sittings > 3
     same(stored(broken), stored(whole))
+    assert {r.info["compiled"] for r in stored(whole).values()} == {False, compiled}
 
 
 def test_a_diverged_student_is_named_and_stored(study, tmp_path):
