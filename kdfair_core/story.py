@@ -151,14 +151,11 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
 
 
 def collapsed(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
-    """Which students' training ended far below their fellows of other seeds; "" if none did.
-
-    Far below: less than two thirds of the median accuracy of their temperature.
-    """
+    """Which students' training ended far below that of other seeds; "" if none did."""
     fallen, seeds = {}, 0
     for (role, t), rows in _runs(found.runs, alpha, soft_scale):
         accuracy = rows["accuracy"].to_numpy()
-        low = accuracy < 2 / 3 * np.median(accuracy)
+        low = metrics.collapsed(accuracy)
         if role == "ds" and low.any():
             fallen[t] = 100 * accuracy[low]
             seeds = len(accuracy)

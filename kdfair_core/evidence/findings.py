@@ -102,7 +102,7 @@ def count_trend(
             low=np.nan,
             high=np.nan,
             n=len(found.seeds),
-            detail=f"#{comparison} {told}",
+            detail=f"#{comparison} {told}{_blind(found, low, high)}",
         )
     ]
 
@@ -258,6 +258,17 @@ def harder_is_more_affected(sweeps: list[Sweep]) -> Finding:
         n=len(sweeps),
         detail=f"share of classes affected beyond chance, from the easiest: {listed}",
     )
+
+
+def _blind(found: Sweep, low: float, high: float) -> str:
+    """Where a collapsed training keeps a test over seeds from seeing classes differ."""
+    accuracy = found.results.runs["accuracy"].to_numpy()
+    n = {
+        found.temperatures[k]: int(metrics.collapsed(accuracy[found.ds[:, k]]).sum())
+        for k in found.between(low, high)
+    }
+    fell = [f"{count} of {len(found.seeds)} at T = {t:g}" for t, count in n.items() if count]
+    return f" (few are seen where trainings collapsed: {', '.join(fell)})" if fell else ""
 
 
 def path(found: Sweep, columns: NDArray[Any], values: NDArray[Any], form: str) -> str:

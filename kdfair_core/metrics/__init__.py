@@ -23,6 +23,7 @@ from kdfair_core.metrics.classes import (
     disagreement_matrix,
     relative_class_accuracy,
 )
+from kdfair_core.metrics.collapse import collapsed
 from kdfair_core.metrics.counts import group_counts
 from kdfair_core.metrics.coverage import simulate_coverage, simulate_difference_coverage
 from kdfair_core.metrics.fairness import (
@@ -60,6 +61,7 @@ __all__ = [
     "chance_count",
     "class_accuracy",
     "class_accuracy_from_counts",
+    "collapsed",
     "count_significant",
     "count_trend",
     "demographic_parity_difference",

@@ -1,0 +1,28 @@
+"""Trainings that failed beside others of their kind that did not."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def collapsed(accuracy: ArrayLike) -> NDArray[np.bool_]:
+    """Which runs ended far below their fellows: under two thirds of the median accuracy.
+
+    A rule of ours, wide enough that no spread between sound trainings comes near it. One such run
+    makes the spread between seeds so large that tests over seeds see next to nothing.
+
+    Parameters
+    ----------
+    accuracy : float array [run]
+        Of runs that differ in nothing but their seeds.
+
+    Raises
+    ------
+    ValueError
+        For another shape.
+    """
+    values = np.asarray(accuracy, dtype=float)
+    if values.ndim != 1:
+        raise ValueError(f"accuracy has shape {values.shape}; expected [run]")
+    return values < 2 / 3 * np.median(values) if len(values) else np.zeros(0, bool)
