@@ -205,7 +205,8 @@ def test_the_cross_moves_by_keyboard_and_by_pointer(open_page):
 
 def verdict(page):
     text = page.locator(".kx-verdict").inner_text()
-    return tuple(float(re.search(rf"{m}\D*([\d.]+)", text)[1].rstrip(".")) for m in ("DPD", "EOD"))
+    """DPD and EOD in points."""
+    return tuple(float(re.search(rf"{m}\D*([\d.]+) points", text)[1]) for m in ("DPD", "EOD"))
 
 
 def test_one_can_be_made_fair_and_the_other_not(open_page):
@@ -214,16 +215,16 @@ def test_one_can_be_made_fair_and_the_other_not(open_page):
     assert done.count() == 0
     page.locator('[data-name="parity"]').click()
     dpd, eod = verdict(page)
-    assert dpd == 0 and eod >= 0.2
+    assert dpd == 0 and eod >= 20
     page.locator('[data-name="odds"]').click()
     dpd, eod = verdict(page)
-    assert eod == 0 and dpd == 0.15  # = |1/2 - 1/4| * (0.8 - 0.2), the formula of the page
+    assert eod == 0 and dpd == 15  # = |1/2 - 1/4| * (0.8 - 0.2), the formula of the page
     assert done.count() == 2
     slide(page, "cut-A", 12)
     slide(page, "cut-B", 12)
     assert verdict(page) == (0, 0) and done.count() == 3
     page.locator('[data-name="perfect"]').click()
-    assert verdict(page) == (0.25, 0)
+    assert verdict(page) == (25, 0)
 
 
 def test_only_trivial_rules_satisfy_both(open_page):
@@ -253,12 +254,12 @@ def test_the_floor_is_the_difference_of_base_rates(open_page):
     page = figure(open_page, "floor")
     slide(page, "rate-A", 80)
     slide(page, "rate-B", 30)
-    assert "DPD is 0.50" in page.locator(".kx-verdict").inner_text()
+    assert "DPD is 50.0 points" in page.locator(".kx-verdict").inner_text()
     page.locator('[data-name="force"]').click()
     text = page.locator(".kx-verdict").inner_text()
-    assert "DPD 0.00, and 20 of 80 decisions are wrong" in text
+    assert "DPD 0.0 points, and 20 of 80 decisions are wrong" in text
     slide(page, "rate-B", 90)  # more qualified in B than in A: the errors turn around
-    assert "DPD 0.00, and 4 of 80" in page.locator(".kx-verdict").inner_text()
+    assert "DPD 0.0 points, and 4 of 80" in page.locator(".kx-verdict").inner_text()
 
 
 def test_softness_lowers_individual_unfairness_and_changes_no_decision(open_page):
@@ -274,7 +275,7 @@ def test_softness_lowers_individual_unfairness_and_changes_no_decision(open_page
     assert "done" in page.locator(".kx-tasks li").nth(1).inner_text()
     page.locator('[data-name="one"]').click()
     dpd, eod = verdict(page)
-    assert dpd == 0.25 and eod == 0
+    assert dpd == 25 and eod == 0
 
 
 # ---- without JavaScript --------------------------------------------------------------------
