@@ -221,9 +221,7 @@ def _display_data(chart: Any) -> dict[str, Any]:
         data = chart._repr_mimebundle_()
     else:
         spec = chart.to_dict()
-        # In the book a signal says how wide a legend may be; here there is room.
-        legend = {**theme.CONFIG["legend"], "columns": 4}
-        spec["config"] = {**theme.CONFIG, "legend": legend, "background": theme.LIGHT["surface"]}
+        spec["config"] = {**theme.CONFIG, "background": theme.LIGHT["surface"]}
         # JupyterLab's renderer answers to this type; nothing newer is used.
         spec["$schema"] = "https://vega.github.io/schema/vega-lite/v5.json"
         data = {"application/vnd.vegalite.v5+json": spec}

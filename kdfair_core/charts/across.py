@@ -34,6 +34,12 @@ FAIRNESS = {
     "eod": ("EOD: DS against NDS", "percent of the NDS's"),
     "dpd": ("DPD: DS against NDS", "percent of the NDS's"),
 }
+SAID = {
+    "points": "{:+.2f} points",
+    "share of classes (%)": "{:.3g} % of classes",
+    "percent of the NDS's": "{:.3g} % of the NDS's",
+}
+"""A value with its unit, by the title of its axis."""
 DIFFICULTY = {
     "difficulty": ("teacher's error (%)", "the teacher's error"),
     "n_classes": ("number of classes (log scale)", "number of classes"),
@@ -175,24 +181,16 @@ def _said_at(rows: pd.DataFrame, kinds: dict[str, tuple[str, str]], t: float) ->
         some = rows[rows["metric"] == metric]
         if some.empty:
             continue
+        said = SAID[unit]
         low, high = some.iloc[some["value"].argmin()], some.iloc[some["value"].argmax()]
         if len(some) == 1:
-            parts.append(f"{heading.partition(':')[0]} {_number(low['value'], unit)}")
+            parts.append(f"{heading.partition(':')[0]} {said.format(low['value'])}")
             continue
         parts.append(
-            f"{heading.partition(':')[0]} from {_number(low['value'], unit)} ({low['series']}) to "
-            f"{_number(high['value'], unit)} ({high['series']})"
+            f"{heading.partition(':')[0]} from {said.format(low['value'])} ({low['series']}) to "
+            f"{said.format(high['value'])} ({high['series']})"
         )
     return f"T = {t:g}. {'; '.join(parts)}."
-
-
-def _number(value: float, unit: str) -> str:
-    """A value with its unit, short; accuracies are changes and carry a sign."""
-    if unit == "points":
-        return f"{value:+.2f} points"
-    return f"{value:.3g} %" + unit.removeprefix("percent").removeprefix("share").removesuffix(
-        " (%)"
-    )
 
 
 def every(chart: Callable[..., Figure], *, start: float = 4) -> Section:

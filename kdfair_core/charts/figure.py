@@ -53,7 +53,7 @@ class Panel:
         )
         sized = sized.add_params(*dial.params(temperatures, start, slider=slider, room=self.width))
         spec: dict[str, Any] = sized.to_dict(context={"pre_transform": False})
-        spec["config"] = theme.CONFIG
+        spec["config"] = theme.WITH_DIAL
         spec["autosize"] = {"type": "fit", "contains": "padding"}
         return spec
 
@@ -133,7 +133,7 @@ class Figure:
         if "google.colab" in sys.modules:
             return chart._repr_mimebundle_()
         spec = chart.to_dict()
-        spec["config"] = {**theme.CONFIG, "background": theme.LIGHT["surface"]}
+        spec["config"] = {**theme.WITH_DIAL, "background": theme.LIGHT["surface"]}
         # JupyterLab's renderer answers to this type; nothing newer is used.
         spec["$schema"] = "https://vega.github.io/schema/vega-lite/v5.json"
         return {"application/vnd.vegalite.v5+json": spec, "text/plain": plain}

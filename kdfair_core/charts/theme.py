@@ -102,7 +102,7 @@ CONFIG: dict[str, Any] = {
         "title": None,
         "orient": "bottom",
         "direction": "horizontal",
-        "columns": {"expr": "clamp(floor(room / 170), 1, 4)"},  # as many as fit (see dial.params)
+        "columns": 4,
         "layout": {"bottom": {"anchor": "start", "bounds": "full"}},
         "columnPadding": 12,
         "rowPadding": 3,
@@ -110,6 +110,12 @@ CONFIG: dict[str, Any] = {
         "offset": 8,
     },
     "text": {"color": LIGHT["ink"], "fontSize": 11},
+}
+
+# As many entries beside each other as fit; the signal is defined where there is a dial (see
+# dial.params), and only there.
+WITH_DIAL = CONFIG | {
+    "legend": CONFIG["legend"] | {"columns": {"expr": "clamp(floor(room / 170), 1, 4)"}}
 }
 
 _NAME = {light: name for name, light in LIGHT.items()}

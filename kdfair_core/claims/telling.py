@@ -28,36 +28,34 @@ def verdicts(card: pd.DataFrame) -> Text:
         f"**{len(measured)} verdicts on {measured['claim'].nunique()} claims from {studies} "
         f"{'study' if studies == 1 else 'studies'}:** {', '.join(said)}."
     ]
+    named: dict[str, list[str]] = {}
+    for claim in CLAIMS:
+        mine = measured[measured["claim"] == claim.id]
+        found = set(mine["verdict"])
+        if found:
+            word = found.pop() if len(found) == 1 else "mixed"
+            named.setdefault(word, []).append(f"- {claim.sentence} ({_where(mine)})")
     for word, opening in (
         ("holds", "Stand wherever they were measured"),
         ("fails", "Fail wherever they were measured"),
         ("undecided", "Undecided wherever they were measured"),
         ("mixed", "Mixed"),
     ):
-        named = [
-            f"- {claim.sentence} ({_where(mine, mixed=word == 'mixed')})"
-            for claim in CLAIMS
-            if (mine := measured[measured["claim"] == claim.id])["verdict"].any()
-            and (
-                set(mine["verdict"]) == {word}
-                or (word == "mixed" and mine["verdict"].nunique() > 1)
-            )
-        ]
-        if named:
-            lines.append(f"\n*{opening}:*\n\n" + "\n".join(named))
+        if word in named:
+            lines.append(f"\n*{opening}:*\n\n" + "\n".join(named[word]))
     never = [claim.sentence for claim in CLAIMS if claim.id not in set(measured["claim"])]
     if never:
         lines.append("\n*Not measured:*\n\n" + "\n".join(f"- {sentence}" for sentence in never))
     return Text("\n".join(lines))
 
 
-def _where(rows: pd.DataFrame, *, mixed: bool) -> str:
+def _where(rows: pd.DataFrame) -> str:
     """Of how many studies, and which verdicts if they differ."""
     n = rows["study"].nunique()
     where = f"{n} {'study' if n == 1 else 'studies'}"
-    if not mixed:
-        return where
     counts = rows["verdict"].value_counts()
+    if len(counts) == 1:
+        return where
     return f"{where}: " + ", ".join(f"{counts[word]} {word}" for word in VERDICTS if word in counts)
 
 

@@ -13,8 +13,17 @@ import numpy as np
 from kdfair_core.datasets import DatasetMissing, Examples, Split
 
 
-def missing(name: str, looked: Path, *, get: str, size: str, where: str) -> DatasetMissing:
-    """The error for a set that is not there: what to download, how large, where it goes."""
+def missing(
+    name: str, looked: Path, *, get: str, size: str, where: str, fetch: str = ""
+) -> DatasetMissing:
+    """The error for a set that is not there: what to download, how large, where it goes.
+
+    ``fetch`` is what :func:`kdfair_core.datasets.load` takes beside ``download=True`` to let
+    torchvision do it; "" if it cannot.
+    """
+    if fetch:
+        load = f"kdfair_core.datasets.load({fetch}, download=True)"
+        where += f" (or let torchvision fetch it: {load})"
     return DatasetMissing(
         f"{name} is missing: {looked} does not exist. Download {get} ({size}) and put it at "
         f"{where}. The folder of the data sets is $KDFAIR_DATA, or ./datasets without it."

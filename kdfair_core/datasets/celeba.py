@@ -115,8 +115,8 @@ def load(
                 get="img_align_celeba.zip, list_attr_celeba.txt and list_eval_partition.txt from "
                 "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
                 size="1.4 GB",
-                where=f"{folder}, images unpacked (or let torchvision fetch "
-                'them: kdfair_core.datasets.load("celeba", label="Smiling", download=True))',
+                where=f"{folder}, images unpacked",
+                fetch='"celeba", label="Smiling"',
             )
     names, files, values = read_attributes(folder / "list_attr_celeba.txt")
     for name in (label, *attributes):

@@ -184,8 +184,8 @@ def _pack(layout: _Layout, root: Path) -> dict[str, np.ndarray]:
             root / layout.binary_folder,
             get=layout.archive,
             size=layout.size,
-            where=f"{root / layout.binary_folder}, unpacked (or let torchvision fetch it: "
-            f'kdfair_core.datasets.load("{layout.torchvision.lower()}", download=True))',
+            where=f"{root / layout.binary_folder}, unpacked",
+            fetch=f'"{layout.torchvision.lower()}"',
         )
     folder = folders[0]
     binary = folder.name == layout.binary_folder

@@ -77,8 +77,8 @@ def _read(root: Path, part: str, download: bool) -> tuple[np.ndarray, np.ndarray
             root / "svhn" / name,
             get=f"http://ufldl.stanford.edu/housenumbers/{name}",
             size="182 MB" if part == "train" else "64 MB",
-            where=f"{root / 'svhn' / name} (or let torchvision fetch it: "
-            'kdfair_core.datasets.load("svhn", download=True))',
+            where=str(root / "svhn" / name),
+            fetch='"svhn"',
         )
     try:
         content = io.loadmat(path, variable_names=["X", "y"])

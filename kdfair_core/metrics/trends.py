@@ -192,10 +192,9 @@ def count_trend(
         "decreasing": (below, above),
         "two-sided": (min(1.0, 2 * min(above, below)),) * 2,
     }[alternative]
-    spread = np.sqrt(((observed - observed.mean()) ** 2).sum() * (position**2).sum())
-    effect = permuted[0] / spread if spread > 0 else 0.0
+    effect = float(_with_order(observed))
     return CountTrend(
-        observed, float(permuted[0]), permuted, float(effect), float(p_value), float(p_opposite)
+        observed, float(permuted[0]), permuted, effect, float(p_value), float(p_opposite)
     )
 
 
@@ -204,9 +203,14 @@ def spearman(series: Array) -> Array:
 
     0 where the row is all ties: it neither rises nor falls.
     """
-    ranks = stats.rankdata(series, axis=-1)
-    k = ranks.shape[-1]
-    centered, position = ranks - (k + 1) / 2, np.arange(1, k + 1) - (k + 1) / 2
+    return _with_order(stats.rankdata(series, axis=-1))
+
+
+def _with_order(series: Array) -> Array:
+    """Correlation of each row with its order, ``[..., condition]`` to ``[...]``; 0 if all equal."""
+    k = series.shape[-1]
+    centered = series - series.mean(axis=-1, keepdims=True)
+    position = np.arange(k) - (k - 1) / 2
     spread = np.sqrt((centered**2).sum(axis=-1) * (position**2).sum())
     return np.divide(centered @ position, spread, out=np.zeros(spread.shape), where=spread > 0)
 

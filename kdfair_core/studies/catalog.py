@@ -357,8 +357,8 @@ _add(
                 shrunk="Not one of the paper's data sets: UTKFace, at 32x32, where CelebA's images "
                 "are not at hand; ResNet-20 and LeNet-5.",
                 departures=(
-                    "The teacher learns for 10 epochs and its rate drops late: with 5 epochs and the "
-                    "paper's early drops it was right less often than the student without a "
+                    "The teacher learns for 10 epochs and its rate drops late: with 5 epochs and "
+                    "the paper's early drops it was right less often than the student without a "
                     "teacher, and its students were less accurate and less fair for it.",
                 ),
             ),
