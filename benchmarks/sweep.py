@@ -415,7 +415,11 @@ def main() -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--linear", action="store_true", help="cost against size, and nothing else")
     what.add_argument("--noise", action="store_true", help="precision against seeds, nothing else")
-    parser.add_argument("--json", type=Path, help="write the rows there too")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        help="write the rows there too, beside those of other studies timed on the same machine",
+    )
     options = parser.parse_args()
     if options.study == "all" and not options.noise:
         rows = _apart()
@@ -436,9 +440,22 @@ def main() -> None:
         for row in rows:
             print("  ".join(f"{key}={_shown(value)}" for key, value in row.items()), flush=True)
     if options.json:
-        options.json.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
+        store(options.json, about, rows)
     if sys.stdout.isatty() or options.study == "all":
         print("  ".join(f"{key}={value}" for key, value in about.items()))
+
+
+def store(file: Path, about: dict[str, Any], rows: list[dict]) -> None:
+    """Write rows; what the file holds of other studies stays if machine and versions are these."""
+    kept = []
+    if file.is_file():
+        before = json.loads(file.read_text())
+        new = {row.get("study") for row in rows}
+        if before["about"] == about:
+            kept = [row for row in before["rows"] if row.get("study") not in new]
+    order = list(STUDIES)
+    rows = sorted(kept + rows, key=lambda row: order.index(row.get("study", order[0])))
+    file.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
 
 
 def _apart() -> list[dict]:

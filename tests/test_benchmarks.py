@@ -1,5 +1,6 @@
 """The sweep's benchmark runs, and its stored results are read as what they are."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -37,6 +38,23 @@ def test_the_sweep_benchmark_runs(study, tmp_path):
     # a student-epoch of ResNet-20 is three passes of 41 million products an image
     if study == "cifar10":
         assert row["gflop"] / 40 == pytest.approx(3 * 2 * 0.041, rel=0.05)
+
+
+def test_a_study_timed_anew_replaces_its_own_row(tmp_path):
+    spec = importlib.util.spec_from_file_location("sweep", ROOT / "benchmarks" / "sweep.py")
+    sweep = importlib.util.module_from_spec(spec)
+    sys.modules["sweep"] = sweep  # dataclasses look their module up
+    spec.loader.exec_module(sweep)
+    file, here = tmp_path / "rows.json", {"cores": 2}
+
+    def rows():
+        return [(row["study"], row["ratio"]) for row in json.loads(file.read_text())["rows"]]
+
+    sweep.store(file, here, [{"study": "cifar10", "ratio": 2}, {"study": "text", "ratio": 4}])
+    sweep.store(file, here, [{"study": "cifar10", "ratio": 3}])
+    assert rows() == [("cifar10", 3), ("text", 4)]
+    sweep.store(file, {"cores": 4}, [{"study": "text", "ratio": 5}])
+    assert rows() == [("text", 5)]
 
 
 @pytest.mark.parametrize("name", benchmarks.NAMES)
