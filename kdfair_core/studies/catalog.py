@@ -145,7 +145,7 @@ _add(
         "resnet56",
         "resnet20",
         laptop=_cifar_laptop(
-            Recipe(epochs=6, milestones=(4, 5)), Recipe(epochs=3, milestones=(2,))
+            Recipe(epochs=5, milestones=(3, 4)), Recipe(epochs=3, milestones=(2,))
         ),
     )
 )
