@@ -100,25 +100,26 @@ def _laptop(
     )
 
 
-def _cifar_laptop(teacher: Recipe, student: Recipe) -> Profile:
-    """ResNet-56 to ResNet-20 on images a quarter the size, in few epochs."""
-    when = [" and ".join(map(str, recipe.milestones)) for recipe in (teacher, student)]
+def _cifar_laptop() -> Profile:
+    """ResNet-56 to ResNet-20 on images a quarter the size, in few epochs.
+
+    The teacher gets twice the students' epochs: on CIFAR-10 one of five stayed behind an NDS of three.
+    """
     return _laptop(
         dict(size=16),
         "resnet56",
         "resnet20",
-        epochs=student.epochs,
-        recipe=dict(precision=student.precision, milestones=student.milestones),
-        teacher_recipe=teacher,
+        epochs=6,
+        recipe=dict(precision="fp32", milestones=(4, 5)),
+        teacher_recipe=Recipe(epochs=12, milestones=(8, 11)),
         temperatures=(1, 2, 4, 6, 8, 10, 20, 40),
         seeds=(0, 1, 2),
         null_seeds=(5, 6, 7),
-        shrunk=f"Images averaged to 16x16 in place of 32x32; {teacher.epochs} epochs for the "
-        f"teacher and {student.epochs} for the students in place of 100; three seeds; T = 3, 5, "
-        "7, 9 and 30 left out.",
+        shrunk="Images averaged to 16x16 in place of 32x32; 12 epochs for the teacher and 6 for "
+        "the students in place of 100; three seeds; T = 3, 5, 7, 9 and 30 left out.",
         departures=(
-            f"The learning rate drops late, after {when[0]} epochs of the teacher's and {when[1]} "
-            "of the students': the paper's early drops leave so short a training unfinished.",
+            "The learning rate drops late, after 8 and 11 epochs of the teacher's and 4 and 5 of "
+            "the students': the paper's early drops leave so short a training unfinished.",
         ),
     )
 
@@ -144,9 +145,7 @@ _add(
         10,
         "resnet56",
         "resnet20",
-        laptop=_cifar_laptop(
-            Recipe(epochs=5, milestones=(3, 4)), Recipe(epochs=3, milestones=(2,))
-        ),
+        laptop=_cifar_laptop(),
     )
 )
 _add(
@@ -158,9 +157,7 @@ _add(
         "resnet56",
         "resnet20",
         alphas=(0.8, 0.6),
-        laptop=_cifar_laptop(
-            Recipe(epochs=12, milestones=(8, 11)), Recipe(epochs=6, milestones=(4, 5))
-        ),
+        laptop=_cifar_laptop(),
     )
 )
 _add(
