@@ -103,7 +103,7 @@ def _laptop(
 def _cifar_laptop() -> Profile:
     """ResNet-56 to ResNet-20 on images a quarter the size, in few epochs.
 
-    The teacher gets twice the students' epochs: on CIFAR-10 one of five stayed behind an NDS of three.
+    The teacher gets twice the epochs: on CIFAR-10 one of five stayed behind an NDS of three.
     """
     return _laptop(
         dict(size=16),
