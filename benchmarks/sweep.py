@@ -14,7 +14,7 @@ and all of them in the sweep. Both train on the same examples, rendered or drawn
 nothing need be downloaded, for the same number of epochs; "accuracy" is what the student at T = 4
 reaches on 500 others. "of_limit" is the share of the time that the multiplications of the
 students alone would take at the rate of the machine's best matrix product; "in_products" is the
-share of a student's step that is spent in convolutions and matrix products.
+share of a student's step, not compiled, that is spent in convolutions and matrix products.
 
     python benchmarks/sweep.py                              some minutes
     python benchmarks/sweep.py --study trifeature --rounds 5
