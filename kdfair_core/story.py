@@ -204,12 +204,14 @@ def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> T
     n = int(counts["n_classes"].iloc[0])
     high = float(counts["chance_high"].iloc[0])
     lines = []
+    unnamed = False
     for comparison, sides in (("SC", "NDS and DS"), ("TC", "teacher and DS")):
         rows = counts[counts["comparison"] == comparison]
         if rows.empty:
             continue
         above = rows.loc[rows["significant"] > high, "temperature"]
         top = rows.iloc[rows["significant"].argmax()]
+        unnamed = unnamed or top["significant"] > max(high, 2 * top["significant_bh"])
         lines.append(
             f"- **#{comparison}** ({sides}): at most {top['significant']:.0f} of {n} classes, at "
             f"T = {top['temperature']:g}; after the correction at most "
@@ -226,6 +228,12 @@ def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> T
         lines.append(
             f"- **Null control**: two sets of non-distilled students, which differ in nothing but "
             f"their seeds, differ in {null['significant'].iloc[0]:.0f} classes."
+        )
+    if unnamed:
+        lines.append(
+            "- **How many, but not which.** A count beyond chance says that many classes differ. "
+            f"Which ones, {found.runs['seed'][found.runs['role'] == 'nds'].nunique()} seeds can "
+            "say only of those that remain after the correction."
         )
     return Text("**What came out:**\n\n" + "\n".join(lines))
 

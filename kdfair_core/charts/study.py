@@ -19,6 +19,7 @@ METRICS = {
     "dpd": ("DPD (%)", "DPD: lower is more equal", "DPD"),
 }
 SCALE_NAMES = {"T2": "DS with T²", "none": "DS without"}
+CUT = "Bands that reach an edge go on beyond it; see the numbers. "
 ROLE_NAMES = {"teacher": "teacher", "nds": "NDS", "ds": "DS"}
 
 
@@ -148,7 +149,7 @@ def fairness(
                 "labels that it needs. "
                 for m in without
             )
-            + ("Bands that reach an edge go on beyond it; see the numbers. " if cut else "")
+            + (CUT if cut else "")
             + "*Turn the dial and ask "
             "whether the band of the DS leaves that of the NDS, and which way.*"
         ),
@@ -381,7 +382,10 @@ def individual_fairness(
         caption=(
             "Mean change of the predicted probabilities between two examples, divided by the "
             f"distance of the examples (cosine distance, {space} space). Bands are 95 % intervals "
-            "over examples and seeds. *A student that treats similar examples alike lies low.*"
+            "over examples and seeds. All models answer the same examples, and others would move "
+            "all lines together: lines can differ for sure where their bands overlap. "
+            + (CUT if is_cut(lines) else "")
+            + "*A student that treats similar examples alike lies low.*"
         ),
         badge=results.profile,
         panels=[

@@ -41,6 +41,12 @@ def test_affected_counts_and_control(found):
     assert "#SC" in text and "#TC" in text
 
 
+def test_many_that_differ_and_few_that_are_named():
+    said = "3 seeds can say only of those that remain"
+    assert said in story.affected(results.load("cifar100", "laptop"))
+    assert "seeds can say" not in story.affected(results.load("trifeature", "laptop"))
+
+
 def test_agreement(found):
     text = story.agreement(found)
     cells = found.disagreement()
