@@ -40,11 +40,16 @@ def test_the_sweep_benchmark_runs(study, tmp_path):
         assert row["gflop"] / 40 == pytest.approx(3 * 2 * 0.041, rel=0.05)
 
 
-def test_a_study_timed_anew_replaces_its_own_row(tmp_path):
+@pytest.fixture(scope="module")
+def sweep():
     spec = importlib.util.spec_from_file_location("sweep", ROOT / "benchmarks" / "sweep.py")
-    sweep = importlib.util.module_from_spec(spec)
-    sys.modules["sweep"] = sweep  # dataclasses look their module up
-    spec.loader.exec_module(sweep)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sweep"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_study_timed_anew_replaces_its_own_row(sweep, tmp_path):
     file, here = tmp_path / "rows.json", {"cores": 2}
 
     def rows():
@@ -55,6 +60,15 @@ def test_a_study_timed_anew_replaces_its_own_row(tmp_path):
     assert rows() == [("cifar10", 3), ("text", 4)]
     sweep.store(file, {"cores": 4}, [{"study": "text", "ratio": 5}])
     assert rows() == [("text", 5)]
+
+
+def test_all_studies_give_one_row_each(sweep, monkeypatch):
+    def timed(command, **_):
+        options = dict(zip(command[-4::2], command[-3::2], strict=True))
+        sweep.store(Path(options["--json"]), {"cores": 2}, [{"study": options["--study"]}])
+
+    monkeypatch.setattr(sweep.subprocess, "run", timed)
+    assert [row["study"] for row in sweep._apart()] == list(sweep.STUDIES)
 
 
 @pytest.mark.parametrize("name", benchmarks.NAMES)

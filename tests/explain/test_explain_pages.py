@@ -204,8 +204,8 @@ def test_the_cross_moves_by_keyboard_and_by_pointer(open_page):
 
 
 def verdict(page):
-    text = page.locator(".kx-verdict").inner_text()
     """DPD and EOD in points."""
+    text = page.locator(".kx-verdict").inner_text()
     return tuple(float(re.search(rf"{m}\D*([\d.]+) points", text)[1]) for m in ("DPD", "EOD"))
 
 
