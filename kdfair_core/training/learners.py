@@ -92,6 +92,13 @@ class Learners:
             return torch.cat([first, *rest])
         return torch.cat(list(self._pool.map(in_thread, range(len(self.parts)))))
 
+    def beside(self, work: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        """Begin work on one of the learners' cores; calling what is returned waits for its result.
+
+        Where the learners share one core or a GPU, the work is done when its result is asked for.
+        """
+        return work if self._pool is None else self._pool.submit(work).result
+
     def _learn(self, inputs: tuple[Tensor, ...], loss_of: LossOf, step: int, i: int) -> Tensor:
         part, which = self.parts[i]
         if self.draws:

@@ -6,8 +6,9 @@ A teacher is trained by the same loop: one learner, and nobody to learn from but
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -222,11 +223,11 @@ def train(
         started = time.monotonic()
         total = torch.zeros(len(learners.networks), device=device)
         seen = 0
-        for i, batch in enumerate(views.epoch(seed, epoch, recipe.batch_size)):
+        batches = views.epoch(seed, epoch, recipe.batch_size)
+        for i, (batch, wanted) in enumerate(_taught(batches, teacher, learners)):
             step = epoch * steps_per_epoch + i
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, step, steps_per_epoch)
-            wanted = teacher(batch) if teacher else None
 
             def loss_of(logits: Tensor, which: slice, batch=batch, wanted=wanted) -> Tensor:
                 with torch.autocast(device.type, enabled=False):
@@ -253,6 +254,27 @@ def train(
             meta = {**(note or {}), "epoch": epoch + 1, "seconds": seconds}
             checkpoint.save(meta, {"history": history, **_state(learners.trained, optimizer)})
     return history, seconds
+
+
+def _taught(
+    batches: Iterator[Batch], teacher: TeacherOutputs | None, learners: Learners
+) -> Iterator[tuple[Batch, Tensor | None]]:
+    """Each batch with the teacher's logits.
+
+    Where learners have a core each, the teacher looks at the next batch on one of them while they
+    learn from this one: no core waits for it, or for the last of an odd number of learners.
+    """
+    if teacher is None:
+        yield from ((batch, None) for batch in batches)
+        return
+    ahead: tuple[Batch, Callable[[], Tensor]] | None = None
+    for batch in batches:
+        ready = (ahead[0], ahead[1]()) if ahead else None
+        ahead = batch, learners.beside(partial(teacher, batch))
+        if ready:
+            yield ready
+    if ahead:
+        yield ahead[0], ahead[1]()
 
 
 def _sizes(n: int, batch_size: int) -> list[int]:

@@ -167,6 +167,78 @@ def test_every_core_takes_part(monkeypatch):
     assert len(seen) == 2 and threading.get_ident() not in seen
 
 
+class Watched(TeacherOutputs):
+    """A teacher that notes who asks for which batch, and may be late or fail."""
+
+    def __init__(self, network, views, fails_at=None):
+        super().__init__(network, views, "fp32")
+        self.threads, self.asked, self.fails_at = set(), [], fails_at
+
+    def __call__(self, batch):
+        self.threads.add(threading.get_ident())
+        self.asked.append(batch.index.tolist())
+        if len(self.asked) - 1 == self.fails_at:
+            raise RuntimeError("the teacher is ill")
+        return super().__call__(batch)
+
+
+def taught(teacher, shown, cores, n=3):
+    """Train that many students on that many cores; gives their weights."""
+    usual = torch.get_num_threads()
+    learners = make_learners(students("resnet20", n), CPU)
+    try:
+        torch.set_num_threads(cores)
+        train(learners, shown, RECIPE, seed=7, lesson=lesson(LESSONS[:n]), teacher=teacher)
+    finally:
+        learners.finish()
+        torch.set_num_threads(usual)
+    return [weights(network) for network in learners.networks]
+
+
+def test_the_teacher_looks_at_the_next_batch_beside_the_students():
+    """On a core of theirs; at every batch once, in order; and nobody learns anything else by it."""
+    network = models.build("resnet20", 3, in_shape=(3, SIDE, SIDE), seed=99)
+    shown = views(("crop", "flip"))
+    here, beside = Watched(network, shown), Watched(network, shown)
+    one, two = taught(here, shown, 1), taught(beside, shown, 2)
+    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+    assert here.threads == {threading.get_ident()}
+    assert threading.get_ident() not in beside.threads
+    expected = [b.index.tolist() for epoch in (0, 1) for b in shown.epoch(7, epoch, 8)]
+    assert here.asked == beside.asked == expected
+
+
+def test_students_begin_while_the_teacher_looks_ahead(monkeypatch):
+    """Each waits for the other; one after the other, they would wait for ever."""
+    shown = views(("crop",))
+    begun, looked = threading.Event(), threading.Event()
+    teacher = Watched(models.build("lenet5", 3, in_shape=(3, SIDE, SIDE), seed=99), shown)
+    look, learn = TeacherOutputs.__call__, Learners._learn
+
+    def ahead(self, batch):
+        if len(self.asked) == 2:
+            looked.set()
+            assert begun.wait(30)
+        return look(self, batch)
+
+    def learned(*args):
+        begun.set()
+        assert looked.wait(30)
+        return learn(*args)
+
+    monkeypatch.setattr(TeacherOutputs, "__call__", ahead)
+    monkeypatch.setattr(Learners, "_learn", learned)
+    taught(teacher, shown, 2)
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_teacher_that_fails_says_so(cores):
+    shown = views(("crop",))
+    network = models.build("lenet5", 3, in_shape=(3, SIDE, SIDE), seed=99)
+    with pytest.raises(RuntimeError, match="the teacher is ill"):
+        taught(Watched(network, shown, fails_at=2), shown, cores)
+
+
 def test_lenets_are_stacked_and_others_are_not():
     assert isinstance(make_learners(students("lenet5", 2), CPU), StackedLearners)
     assert type(make_learners(students("lenet5", 1), CPU)) is Learners
