@@ -8,7 +8,6 @@ state as a line of Python.
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import asdict
 from html import escape
 from typing import Any
@@ -202,7 +201,8 @@ class Explorer:
                 control.value = NO_ATTRIBUTE if value is None else value
         finally:
             self._filling = False
-        self.charts.outputs = (_display_data(self.selection.chart()),)
+        drawn = theme.in_jupyter(self.selection.chart(), theme.CONFIG)
+        self.charts.outputs = ({"output_type": "display_data", "data": drawn, "metadata": {}},)
         where = "" if self.state.group == EVERY else f", {self.state.attribute} {self.state.group}"
         self.tables.value = (
             "<h4>Means over seeds</h4>" + _html(self.selection.summary())
@@ -213,19 +213,6 @@ class Explorer:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self.widget._repr_mimebundle_(**kwargs)
-
-
-def _display_data(chart: Any) -> dict[str, Any]:
-    """A chart as an output that JupyterLab draws itself, without the network."""
-    if "google.colab" in sys.modules:
-        data = chart._repr_mimebundle_()
-    else:
-        spec = chart.to_dict()
-        spec["config"] = {**theme.CONFIG, "background": theme.LIGHT["surface"]}
-        # JupyterLab's renderer answers to this type; nothing newer is used.
-        spec["$schema"] = "https://vega.github.io/schema/vega-lite/v5.json"
-        data = {"application/vnd.vegalite.v5+json": spec}
-    return {"output_type": "display_data", "data": data, "metadata": {}}
 
 
 def _settings(

@@ -5,7 +5,6 @@ import itertools
 import json
 import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,14 +128,7 @@ class Figure:
         plain = f"{self.title} [{theme.badge_text(self.badge)}]\n{self.describe()}"
         if os.environ.get(BOOK_VARIABLE):
             return {"text/html": self.to_html(), "text/plain": plain}
-        chart = self.to_altair()
-        if "google.colab" in sys.modules:
-            return chart._repr_mimebundle_()
-        spec = chart.to_dict()
-        spec["config"] = {**theme.WITH_DIAL, "background": theme.LIGHT["surface"]}
-        # JupyterLab's renderer answers to this type; nothing newer is used.
-        spec["$schema"] = "https://vega.github.io/schema/vega-lite/v5.json"
-        return {"application/vnd.vegalite.v5+json": spec, "text/plain": plain}
+        return {**theme.in_jupyter(self.to_altair(), theme.WITH_DIAL), "text/plain": plain}
 
     def describe(self) -> str:
         """What the figure shows, in words."""

@@ -6,6 +6,7 @@ follows the reader's theme, alive or static, without being drawn again.
 """
 
 import re
+import sys
 from typing import Any
 
 #: Name of a color -> (light theme, dark theme). Light values are unique: they are the key by
@@ -120,6 +121,17 @@ WITH_DIAL = CONFIG | {
 
 _NAME = {light: name for name, light in LIGHT.items()}
 _COLOR = re.compile("|".join(_NAME))
+
+
+def in_jupyter(chart: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """MIME bundle of an Altair chart: what JupyterLab draws itself, without the network."""
+    if "google.colab" in sys.modules:  # which draws Altair's own bundle only
+        return chart._repr_mimebundle_()
+    spec = chart.to_dict()
+    spec["config"] = {**config, "background": LIGHT["surface"]}
+    # JupyterLab's renderer answers to this type; nothing newer is used.
+    spec["$schema"] = "https://vega.github.io/schema/vega-lite/v5.json"
+    return {"application/vnd.vegalite.v5+json": spec}
 
 
 def badge_text(badge: str) -> str:

@@ -2,8 +2,10 @@
 
 import json
 import re
+import sys
 import warnings
 
+import altair as alt
 import numpy as np
 import pytest
 import vl_convert
@@ -68,6 +70,13 @@ def test_jupyterlab_gets_a_chart_with_a_slider(figure, monkeypatch):
     vega = vl_convert.vegalite_to_vega(json.loads(json.dumps(spec)), vl_version="5.20")
     assert {"dial", "temperatures", "T"} <= {s["name"] for s in vega["signals"]}
     assert theme.badge_text(figure.badge) in bundle["text/plain"]
+
+
+def test_colab_gets_what_altair_makes_for_it(monkeypatch):
+    """It has no renderer for Vega-Lite's type."""
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    chart = alt.Chart(alt.Data(values=[])).mark_point()
+    assert "text/html" in theme.in_jupyter(chart, theme.CONFIG)
 
 
 def test_book_gets_a_figure_that_stands_without_scripts(figure, monkeypatch):
