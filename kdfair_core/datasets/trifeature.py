@@ -243,6 +243,7 @@ def make(
     Returns
     -------
     images : ndarray of uint8, [n, 3, size, size]
+        Channels last in memory.
     codes : ndarray of int64, [n, 3]
         Shape, texture and color of each.
     """
@@ -256,7 +257,8 @@ def make(
         raise ValueError(f"seed must not be negative, got {seed}")
     if split not in _SPLITS:
         raise ValueError(f"unknown split {split!r}; expected one of {', '.join(_SPLITS)}")
-    images = np.empty((n, 3, size, size), np.uint8)
+    # laid out as a training wants them, which then needs no copy (15 GB at 224 pixels)
+    images = np.empty((n, size, size, 3), np.uint8).transpose(0, 3, 1, 2)
     codes = np.empty((n, 3), np.int64)
     for i in range(n):
         rng = np.random.default_rng([seed, _SPLITS[split], i])

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from kdfair_core import models, training
-from kdfair_core.datasets import Dataset, Split
+from kdfair_core.datasets import Dataset, Split, trifeature
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Profile, Recipe, Study
 from kdfair_core.training import engine
@@ -285,6 +285,15 @@ def test_epochs_differ_and_cover_every_example_once():
     orders = [torch.cat([b.index for b in shown.epoch(0, e, 8)]).tolist() for e in (0, 1, 0)]
     assert sorted(orders[0]) == list(range(42))
     assert orders[0] == orders[2] != orders[1]
+
+
+def test_trifeature_lies_in_memory_once():
+    """The paper's size fills 15 GB; a copy beside it would not fit many a machine."""
+    images, _ = trifeature.make(3, size=32)
+    shown = views((), Split(images, np.zeros(3, int), {}))
+    assert np.shares_memory(images, shown._pixels.numpy())
+    (batch,) = shown.batches(3)
+    torch.testing.assert_close((batch.inputs[0] * 0.25 + 0.5) * 255, torch.tensor(images).float())
 
 
 class Slow:
