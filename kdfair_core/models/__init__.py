@@ -11,6 +11,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import nn
 
 # Where each network is made: "module:function". Nothing is imported before it is asked for.
@@ -37,6 +39,10 @@ REGISTRY: dict[str, str] = {
     "minilm-l6": "text:minilm_l6",
     "minilm-l3": "text:minilm_l3",
 }
+
+
+class WeightsMissing(FileNotFoundError):
+    """Pretrained weights are neither on this machine nor to be fetched from it."""
 
 
 def names() -> list[str]:
@@ -80,17 +86,34 @@ def build(
     ------
     ValueError
         If the name is unknown, or pretrained weights are asked of a network that has none.
+    WeightsMissing
+        If its pretrained weights are not here and cannot be fetched.
     """
     if name not in REGISTRY:
         raise ValueError(f"unknown network {name!r}; expected one of {', '.join(names())}")
-    import torch
-
     module, _, function = REGISTRY[name].partition(":")
     make = getattr(importlib.import_module(f"{__name__}.{module}"), function)
-    if pretrained:
-        options["pretrained"] = True
+    if not pretrained:
+        return _seeded(make, seed, n_classes, in_shape=in_shape, **options)
+    try:
+        return _seeded(make, seed, n_classes, in_shape=in_shape, pretrained=True, **options)
+    except WeightsMissing:
+        raise
+    except OSError as error:  # what hubs and urllib raise without a network
+        first = str(error).splitlines()[0]
+        raise WeightsMissing(
+            f"the pretrained weights of {name!r} are not on this machine and could not be fetched "
+            f"({first}). Where there is a network, run once: python -c 'from kdfair_core import "
+            f'models; models.build("{name}", 2, in_shape=(3, 224, 224), pretrained=True)\'; then '
+            "bring ~/.cache/huggingface and ~/.cache/torch along ($HF_HOME and $TORCH_HOME)."
+        ) from error
+
+
+def _seeded(make: Callable[..., nn.Module], seed: int | None, *args: Any, **options: Any) -> Any:
+    import torch
+
     if seed is None:
-        return make(n_classes, in_shape=in_shape, **options)
+        return make(*args, **options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return make(n_classes, in_shape=in_shape, **options)
+        return make(*args, **options)

