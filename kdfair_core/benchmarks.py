@@ -3,6 +3,7 @@
 python benchmarks/sweep.py --json data/benchmarks/sweep.json
 python benchmarks/sweep.py --study trifeature --linear --json data/benchmarks/linear.json
 python benchmarks/sweep.py --noise --json data/benchmarks/noise.json
+python benchmarks/arrangements.py --json data/benchmarks/arrangements.json
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 FOLDER = Path(__file__).parents[1] / "data" / "benchmarks"
-NAMES = ("sweep", "linear", "noise")
+NAMES = ("sweep", "linear", "noise", "arrangements")
 
 
 def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
-    """Rows of a benchmark, "sweep", "linear" or "noise"; ``attrs`` hold machine and versions.
+    """Rows of a benchmark of :data:`NAMES`; ``attrs`` hold machine and versions.
 
     Raises
     ------
@@ -38,6 +39,24 @@ def milliseconds_each(linear: pd.DataFrame) -> pd.DataFrame:
     """Milliseconds per temperature and example, beside the sizes: level where cost is linear."""
     each = 1000 * linear["seconds"] / (linear["temperatures"] * linear["examples"])
     return linear.assign(milliseconds_each=each)
+
+
+def arrangements_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Ways to run students side by side, fastest first, in words for a page."""
+    found = found.sort_values("step_ms")
+    spread = [
+        f"{1e-3 * low:.2f} to {1e-3 * high:.2f}"
+        for low, high in found[["low_ms", "high_ms"]].to_numpy()
+    ]
+    return pd.DataFrame(
+        {
+            "way": found["way"],
+            "seconds a step": (1e-3 * found["step_ms"]).map("{:.2f}".format),
+            "lowest to highest": spread,
+            "images a second, each student": found["images_s"].map("{:.0f}".format),
+            "share of the memory's rate": found["of_bandwidth"].map("{:.0%}".format),
+        }
+    )
 
 
 def precision_gap(noise: pd.DataFrame) -> pd.DataFrame:

@@ -49,6 +49,29 @@ def sweep():
     return module
 
 
+def test_every_way_to_arrange_students_teaches_the_same(tmp_path):
+    """As compared in float32: one step's gradients, however the networks run."""
+    file = tmp_path / "rows.json"
+    small = "--students 3 --batch 8 --size 16 --steps 1 --rounds 1".split()
+    done = subprocess.run(
+        [sys.executable, "benchmarks/arrangements.py", "--json", str(file), *small],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    content = json.loads(file.read_text())
+    assert content["about"]["students"] == 3 and content["about"]["torch"]
+    rows = {row["way"]: row for row in content["rows"]}
+    assert {"one after another", "a core each", "one program"} <= set(rows)
+    for row in rows.values():
+        assert row["apart"] < 0.01  # rounding that crosses a zero of a ReLU weighs more than itself
+        assert row["images_s"] == pytest.approx(8 / (row["step_ms"] / 1e3))
+    table = benchmarks.arrangements_table(pd.DataFrame(content["rows"]))
+    assert list(table["way"]) == sorted(rows, key=lambda way: rows[way]["step_ms"])
+
+
 def test_a_study_timed_anew_replaces_its_own_row(sweep, tmp_path):
     file, here = tmp_path / "rows.json", {"cores": 2}
 
@@ -78,7 +101,9 @@ def test_stored_benchmarks_say_where_they_ran(name):
 
 
 def test_unknown_benchmark():
-    with pytest.raises(ValueError, match="'speed'; expected one of sweep, linear, noise"):
+    with pytest.raises(
+        ValueError, match="'speed'; expected one of sweep, linear, noise, arrangements"
+    ):
         benchmarks.stored("speed")
 
 
