@@ -9,9 +9,9 @@ captured            each student's step as a CUDA graph (on a GPU)
 A step is forward, loss and backward of all students and one fused step of SGD. Times alternate
 over the rounds; "images_s" are images a second of each student. "apart" is how far the gradients
 are from those of the first way, over their length: rounding, mostly where it carries a unit across
-zero. "of_bandwidth" is the share of the time that
-the machine would need to move every operation's inputs and outputs once, uncompiled, at the rate
-of a large copy: above 1 where caches hold them or a compiler moved less.
+zero. "of_bandwidth" is the share of the time that the machine would need to move every operation's
+inputs and outputs once, uncompiled, at the rate of a large copy: above 1 where caches hold them or
+a compiler moved less.
 
     python benchmarks/arrangements.py
     python benchmarks/arrangements.py --device cuda --batch 128 --students 13 --precision bf16
