@@ -212,17 +212,20 @@ def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> T
         above = rows.loc[rows["significant"] > high, "temperature"]
         top = rows.iloc[rows["significant"].argmax()]
         unnamed = unnamed or top["significant"] > max(high, 2 * top["significant_bh"])
-        lines.append(
-            f"- **#{comparison}** ({sides}): at most {top['significant']:.0f} of {n} classes, at "
-            f"T = {top['temperature']:g}; after the correction at most "
-            f"{rows['significant_bh'].max():.0f}. "
-            + (
-                f"More than chance would give (over {high:.0f}) at T = "
-                f"{_listed(f'{t:g}' for t in above)}."
-                if len(above)
-                else f"Nowhere more than chance would give ({high:.0f})."
-            )
+        line = f"- **#{comparison}** ({sides}): "
+        if not top["significant"]:
+            lines.append(f"{line}no class at any temperature.")
+            continue
+        line += (
+            f"at most {top['significant']:.0f} of {n} classes, at T = {top['temperature']:g}; "
+            f"after the correction {_at_most(rows['significant_bh'].max())}. "
         )
+        if len(above):
+            temperatures = _listed(f"{t:g}" for t in above)
+            line += f"More than chance would give (over {high:.0f}) at T = {temperatures}."
+        else:
+            line += f"Nowhere more than chance would give ({high:.0f})."
+        lines.append(line)
     null = counts[counts["comparison"] == "null"]
     if not null.empty:
         lines.append(
@@ -236,6 +239,10 @@ def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> T
             "say only of those that remain after the correction."
         )
     return Text("**What came out:**\n\n" + "\n".join(lines))
+
+
+def _at_most(count: float) -> str:
+    return f"at most {count:.0f}" if count else "none"
 
 
 def agreement(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:

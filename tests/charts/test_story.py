@@ -47,6 +47,13 @@ def test_many_that_differ_and_few_that_are_named():
     assert "seeds can say" not in story.affected(results.load("trifeature", "laptop"))
 
 
+def test_where_no_class_differs_it_says_none():
+    text = story.affected(results.load("cifar10", "laptop"))
+    assert "#TC** (teacher and DS): no class at any temperature." in text
+    assert "at most 2 of 10 classes, at T = 40; after the correction none." in text
+    assert "at most 0" not in text
+
+
 def test_agreement(found):
     text = story.agreement(found)
     cells = found.disagreement()
