@@ -27,9 +27,9 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 _STYLE = """<style>
 .kd-score { border-collapse: collapse; font-size: 0.85rem; }
 .kd-score th, .kd-score td { border-bottom: 1px solid var(--kd-grid, #8888);
-  padding: 0.35rem 0.5rem; text-align: left; vertical-align: top; }
+  padding: 0.35rem 0.4rem; text-align: left; vertical-align: top; }
 .kd-score thead th { vertical-align: bottom; }
-.kd-score tbody th { font-weight: 400; min-width: 14rem; }
+.kd-score tbody th { font-weight: 400; min-width: 10.5rem; }
 .kd-score a { text-decoration: none; }
 .kd-score a:hover, .kd-score a:focus { text-decoration: underline; }
 .kd-score small { display: block; font-size: 0.75rem; opacity: 0.85; }
