@@ -87,7 +87,7 @@ def provenance(found: Results) -> Text:
         f"**What was measured.** {len(found.runs)} runs, {found.badge}: "
         f"{roles.get('teacher', 0)} teachers ({network['teacher']}), "
         f"{roles.get('nds', 0)} non-distilled students and {roles.get('ds', 0)} distilled students "
-        f"({network['ds']}) at T = {_listed(f'{t:g}' for t in found.temperatures)}, "
+        f"({network['ds']}) at T = {_temperatures(found)}, "
         f"{_listed(SCALES[s] for s in found.soft_scales)}",
     ]
     if roles.get("null", 0):
@@ -99,6 +99,18 @@ def provenance(found: Results) -> Text:
     note = f"\n\n{manifest['dataset']['note']}"
     departures = "".join(f"\n- {sentence}" for sentence in manifest["departures"])
     return Text("".join(parts) + note + f"\n\nWhere this departs from the paper:\n{departures}")
+
+
+def _temperatures(found: Results) -> str:
+    """Those that were measured; for each alpha, where they differ."""
+    ds = found.runs[found.runs["role"] == "ds"]
+    measured: dict[str, list[str]] = {}  # temperatures -> the alphas that they were measured with
+    for alpha in sorted(found.alphas, reverse=True):
+        temperatures = sorted(set(ds.loc[ds["alpha"] == alpha, "temperature"]))
+        measured.setdefault(_listed(f"{t:g}" for t in temperatures), []).append(f"{alpha:g}")
+    if len(found.alphas) == 1:
+        return next(iter(measured))
+    return "; ".join(f"{ts} (alpha {_listed(alphas)})" for ts, alphas in measured.items())
 
 
 def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:

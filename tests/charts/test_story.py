@@ -47,6 +47,12 @@ def test_many_that_differ_and_few_that_are_named():
     assert "seeds can say" not in story.affected(results.load("trifeature", "laptop"))
 
 
+def test_provenance_tells_which_temperatures_each_alpha_has():
+    said = "at T = 1, 2, 4, 6, 8, 10, 20 and 40 (alpha 0.8); 1, 4 and 10 (alpha 0.6), with"
+    assert said in story.provenance(results.load("cifar100", "laptop"))
+    assert "20 and 40, with" in story.provenance(results.load("cifar10", "laptop"))
+
+
 def test_where_no_class_differs_it_says_none():
     text = story.affected(results.load("cifar10", "laptop"))
     assert "#TC** (teacher and DS): no class at any temperature." in text
