@@ -22,8 +22,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -37,6 +35,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from kdfair_core import models
+from kdfair_core.benchmarks import machine
 from kdfair_core.training import engine
 from kdfair_core.training.compiling import Compiled, can_compile
 from kdfair_core.training.learners import Learners, to_device
@@ -263,11 +262,8 @@ def main() -> None:
         print("  ".join(f"{k}={v:.4g}" if isinstance(v, float) else v for k, v in row.items()))
     if options.json:
         about = {
-            "torch": torch.__version__,
-            "python": platform.python_version(),
+            **machine(),
             "device": engine.environment(torch.device(options.device))["device"],
-            "threads": torch.get_num_threads(),
-            "cores": os.cpu_count(),
             **{
                 k: getattr(options, k)
                 for k in ("network", "students", "batch", "size", "precision")

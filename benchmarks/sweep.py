@@ -26,8 +26,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -45,6 +43,7 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from kdfair_core import datasets, distillation, models, studies
+from kdfair_core.benchmarks import machine
 from kdfair_core.datasets import Dataset, Split
 from kdfair_core.datasets.tokens import Tokens
 from kdfair_core.models._torchvision import import_torchvision
@@ -429,13 +428,7 @@ def main() -> None:
         rows = linear(options.study, options)
     else:
         rows = [compare(options.study, options)]
-    about = {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "processor": _processor(),
-        "threads": torch.get_num_threads(),
-        "cores": os.cpu_count(),
-    }
+    about = machine()
     if options.study != "all" or options.noise:
         for row in rows:
             print("  ".join(f"{key}={_shown(value)}" for key, value in row.items()), flush=True)
@@ -467,16 +460,6 @@ def _apart() -> list[dict]:
             again = [sys.executable, __file__, *arguments, "--study", name, "--json", str(file)]
             subprocess.run(again, check=True)
         return json.loads(file.read_text())["rows"]
-
-
-def _processor() -> str:
-    """What kind, and whether it multiplies bfloat16."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor()
-    name = text.partition("model name")[2].partition(":")[2].partition("\n")[0].strip()
-    return name + (", AVX512-BF16" if "avx512_bf16" in text else "")
 
 
 def _shown(value: object) -> str:
