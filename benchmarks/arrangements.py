@@ -35,10 +35,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from kdfair_core import models
-from kdfair_core.benchmarks import machine
-from kdfair_core.training import engine
 from kdfair_core.training.compiling import Compiled, can_compile
 from kdfair_core.training.learners import Learners, to_device
+from kdfair_core.training.machine import environment, machine
 from kdfair_core.training.memory import kept_memory
 from kdfair_core.training.sweep import autocast
 
@@ -66,9 +65,10 @@ class Way:
         backward: Callable[[Tensor, Tensor], None],
         *,
         stacked: bool = False,
+        company: Learners | None = None,  # whose cores are taken while it works
     ) -> None:
         self.parameters, self.backward, self.stacked = parameters, backward, stacked
-        self.company: Learners | None = None  # whose cores are taken while it works
+        self.company = company
         self.optimizer = torch.optim.SGD(parameters, 0.01, momentum=0.9, fused=True)
 
     def steps(self, n: int, x: Tensor, labels: Tensor) -> float:
@@ -112,9 +112,7 @@ def ways(networks: list[nn.Module], sample: Tensor, precision: str) -> dict[str,
             with autocast(device, precision):
                 company.backward((x,), loss_of, 0)
 
-        way = Way(list(company.trained.parameters()), backward)
-        way.company = company
-        return way
+        return Way(list(company.trained.parameters()), backward, company=company)
 
     def copies() -> list[nn.Module]:
         return [copy.deepcopy(network).train() for network in networks]
@@ -246,7 +244,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--network", default="resnet20", choices=["resnet20", "lenet5"])
+    parser.add_argument(
+        "--network", default="resnet20", choices=["resnet20", "resnet32", "resnet56"]
+    )
     parser.add_argument("--students", type=int, default=13)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--size", type=int, default=32, help="pixels of a side")
@@ -263,7 +263,7 @@ def main() -> None:
     if options.json:
         about = {
             **machine(),
-            "device": engine.environment(torch.device(options.device))["device"],
+            "device": environment(torch.device(options.device))["device"],
             **{
                 k: getattr(options, k)
                 for k in ("network", "students", "batch", "size", "precision")

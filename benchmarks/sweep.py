@@ -43,13 +43,13 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from kdfair_core import datasets, distillation, models, studies
-from kdfair_core.benchmarks import machine
 from kdfair_core.datasets import Dataset, Split
 from kdfair_core.datasets.tokens import Tokens
 from kdfair_core.models._torchvision import import_torchvision
 from kdfair_core.studies import TEMPERATURES, Recipe
 from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import make_learners
+from kdfair_core.training.machine import machine
 from kdfair_core.training.memory import kept_memory
 from kdfair_core.training.sweep import Lesson, TeacherOutputs, autocast, predict, train
 from kdfair_core.training.views import make_views

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,29 +33,6 @@ def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
     frame = pd.DataFrame(content["rows"])
     frame.attrs = content["about"]
     return frame
-
-
-def machine() -> dict[str, Any]:
-    """What a benchmark ran on: what is stored beside its rows."""
-    import torch
-
-    return {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "processor": _processor(),
-        "threads": torch.get_num_threads(),
-        "cores": os.cpu_count(),
-    }
-
-
-def _processor() -> str:
-    """What kind, and whether it multiplies bfloat16."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor()
-    name = text.partition("model name")[2].partition(":")[2].partition("\n")[0].strip()
-    return name + (", AVX512-BF16" if "avx512_bf16" in text else "")
 
 
 def milliseconds_each(linear: pd.DataFrame) -> pd.DataFrame:

@@ -18,18 +18,23 @@ SMALL = "--examples 40 --epochs 1 --rounds 1 --temperatures 2".split()
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.mark.parametrize("study", ["cifar10", "trifeature", "text"])
-def test_the_sweep_benchmark_runs(study, tmp_path):
-    file = tmp_path / "rows.json"
+def run_benchmark(script, folder, *options):
+    """What a benchmark stores, run as a user would."""
+    file = folder / "rows.json"
     done = subprocess.run(
-        [sys.executable, "benchmarks/sweep.py", "--study", study, "--json", str(file), *SMALL],
+        [sys.executable, f"benchmarks/{script}", "--json", str(file), *options],
         cwd=ROOT,
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
-    content = json.loads(file.read_text())
+    return json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("study", ["cifar10", "trifeature", "text"])
+def test_the_sweep_benchmark_runs(study, tmp_path):
+    content = run_benchmark("sweep.py", tmp_path, "--study", study, *SMALL)
     assert content["about"]["torch"]
     (row,) = content["rows"]
     assert row["study"] == study and row["temperatures"] == 2
@@ -51,17 +56,8 @@ def sweep():
 
 def test_every_way_to_arrange_students_teaches_the_same(tmp_path):
     """As compared in float32: one step's gradients, however the networks run."""
-    file = tmp_path / "rows.json"
     small = "--students 3 --batch 8 --size 16 --steps 1 --rounds 1".split()
-    done = subprocess.run(
-        [sys.executable, "benchmarks/arrangements.py", "--json", str(file), *small],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-    assert done.returncode == 0, done.stderr
-    content = json.loads(file.read_text())
+    content = run_benchmark("arrangements.py", tmp_path, *small)
     assert content["about"]["students"] == 3 and content["about"]["torch"]
     rows = {row["way"]: row for row in content["rows"]}
     assert {"one after another", "a core each", "one program"} <= set(rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +20,7 @@ from kdfair_core.runs import RunStore, identity_hash, run_name
 from kdfair_core.studies import Recipe, Study
 from kdfair_core.training import compiling
 from kdfair_core.training.learners import Learners, make_learners, to_device
+from kdfair_core.training.machine import environment
 from kdfair_core.training.sweep import Lesson, OutOfTime, TeacherOutputs, predict, train
 from kdfair_core.training.views import Views, make_views, stable_seed
 
@@ -382,15 +382,3 @@ def logits_and_features(network: nn.Module) -> Callable[..., Tensor]:
         return torch.cat([logits, read.pop()], 1)
 
     return call
-
-
-def environment(device: torch.device) -> dict[str, Any]:
-    """What the numbers were made on."""
-    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-    return {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "device": gpu or "cpu",
-        "threads": torch.get_num_threads(),
-    }
