@@ -42,3 +42,13 @@ def test_unknown_names_are_answered_with_the_choices():
         studies.get("mnist")
     with pytest.raises(ValueError, match=r"'huge'.*paper, laptop, smoke"):
         studies.get("trifeature").profile("huge")
+
+
+def test_a_field_that_recipes_got_later_leaves_earlier_runs_their_names():
+    study = studies.get("cifar10")
+    identity = studies.teacher_identity(study, "paper", 0)
+    assert not {"schedule", "nesterov"} & identity["recipe"].keys()
+    profile = study.profile("paper")
+    cycle = replace(profile, teacher_recipe=replace(profile.teacher_recipe, schedule="cycle"))
+    changed = studies.teacher_identity(replace(study, profiles={"paper": cycle}), "paper", 0)
+    assert changed["recipe"]["schedule"] == "cycle"

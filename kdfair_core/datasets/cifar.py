@@ -22,6 +22,7 @@ from kdfair_core.datasets._files import (
     missing,
     read_cache,
     shrink,
+    stratified,
     torchvision_download,
     write_cache,
 )
@@ -94,6 +95,7 @@ def load_cifar10(
     size: int = SIDE,
     n_train: int | None = None,
     n_test: int | None = None,
+    held_out: int = 0,
     seed: int = 0,
 ) -> Dataset:
     """CIFAR-10, whole or a part.
@@ -108,11 +110,16 @@ def load_cifar10(
         Pixels of a side: 32, or a divisor of it by averaging.
     n_train, n_test : int, optional
         Keep so many random examples, with equal shares of the classes; all by default.
+    held_out : int
+        Test on so many training images, which are held out of training, in place of the test
+        images: for trials of a recipe.
     seed : int
         Of that choice.
     """
     arrays = _arrays(_CIFAR10, root, root / "cifar10.npz", download)
-    return _dataset("cifar10", _CIFAR10, arrays, CIFAR10_NAMES, size, n_train, n_test, seed)
+    return _dataset(
+        "cifar10", _CIFAR10, arrays, CIFAR10_NAMES, size, n_train, n_test, held_out, seed
+    )
 
 
 def load_cifar100(
@@ -122,12 +129,13 @@ def load_cifar100(
     size: int = SIDE,
     n_train: int | None = None,
     n_test: int | None = None,
+    held_out: int = 0,
     seed: int = 0,
 ) -> Dataset:
     """CIFAR-100, whole or a part; parameters as in :func:`load_cifar10`."""
     arrays = _arrays(_CIFAR100, root, root / "cifar100.npz", download)
     names = tuple(str(name) for name in arrays.get("fine_names", np.arange(100)))
-    return _dataset("cifar100", _CIFAR100, arrays, names, size, n_train, n_test, seed)
+    return _dataset("cifar100", _CIFAR100, arrays, names, size, n_train, n_test, held_out, seed)
 
 
 def _dataset(
@@ -138,16 +146,23 @@ def _dataset(
     size: int,
     n_train: int | None,
     n_test: int | None,
+    held_out: int,
     seed: int,
 ) -> Dataset:
     source = Path(f"{name}.npz")
     splits = {}
-    for part, n in (("train", n_train), ("test", n_test)):
+    for part in ("train", "test"):
         labels = check_labels(arrays[f"y_{part}"], layout.n_classes, source)
-        splits[part] = shrink(Split(averaged(arrays[f"x_{part}"], size), labels), n, seed=seed)
+        splits[part] = Split(averaged(arrays[f"x_{part}"], size), labels)
     train, test = splits["train"], splits["test"]
+    if held_out:
+        out = stratified(train.y, held_out, seed=seed)
+        train, test = train.take(np.delete(np.arange(len(train)), out)), train.take(out)
+    train, test = shrink(train, n_train, seed=seed), shrink(test, n_test, seed=seed)
     mean, std = channel_statistics(train.x)
     note = f"{layout.title}, official split: {len(train):,} training and {len(test):,} test images."
+    if held_out:
+        note += " These test images are training images held out; the official ones were not read."
     if size != SIDE:
         note += f" Averaged to {size}x{size}."
     if n_train is not None or n_test is not None:

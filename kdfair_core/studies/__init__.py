@@ -40,8 +40,13 @@ def get(name: str) -> Study:
     return STUDIES[name]
 
 
+_LATER = {"schedule": "steps", "nesterov": False}
+"""Fields that recipes got after runs were published: an identity holds them where they differ."""
+
+
 def _recipe(recipe: Recipe) -> dict[str, Any]:
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(recipe).items()}
+    fields = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(recipe).items()}
+    return {key: v for key, v in fields.items() if key not in _LATER or v != _LATER[key]}
 
 
 def teacher_identity(study: Study, profile_name: str, seed: int) -> dict[str, Any]:

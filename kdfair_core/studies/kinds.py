@@ -24,7 +24,7 @@ class Recipe:
     milestones : tuple of int
         Epochs at whose start the learning rate is multiplied by ``gamma``.
     optimizer : str
-        "sgd" with ``momentum``, or "adamw" with a linear decay to zero in place of milestones.
+        "sgd" with ``momentum``, or "adamw", whose schedule is always one cycle.
     weight_decay : float
     warmup : float
         Share of all steps over which the learning rate rises from zero.
@@ -36,6 +36,11 @@ class Recipe:
         float32.
     pretrained : bool
         Start from public weights.
+    schedule : str
+        "steps": drops at the milestones; or "cycle": up in a straight line over the warm-up, then
+        down in one to zero at the last step, for short trainings.
+    nesterov : bool
+        Nesterov's momentum, for SGD.
     """
 
     epochs: int = 100
@@ -50,6 +55,8 @@ class Recipe:
     augment: tuple[str, ...] = ("crop", "flip")
     precision: str = "fp32"
     pretrained: bool = False
+    schedule: str = "steps"
+    nesterov: bool = False
 
 
 @dataclass(frozen=True)

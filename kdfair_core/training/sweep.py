@@ -128,10 +128,12 @@ def predict(
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """Learning rate of one step: drops at milestones for SGD, a linear decay for AdamW."""
+    """Learning rate of one step: drops at milestones, or one cycle (see :class:`Recipe`)."""
+    if recipe.schedule not in ("steps", "cycle"):
+        raise ValueError(f"unknown schedule {recipe.schedule!r}; expected steps or cycle")
     warmup = recipe.warmup * recipe.epochs * steps_per_epoch
     ramp = min(1.0, (step + 1) / warmup) if warmup else 1.0
-    if recipe.optimizer == "adamw":
+    if recipe.schedule == "cycle" or recipe.optimizer == "adamw":
         total = recipe.epochs * steps_per_epoch
         return recipe.lr * min(ramp, (total - step) / max(total - warmup, 1))
     epoch = step // steps_per_epoch
@@ -146,7 +148,12 @@ def make_optimizer(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> torch.
     decay = recipe.weight_decay
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(
-            parameters, recipe.lr, momentum=recipe.momentum, weight_decay=decay, fused=True
+            parameters,
+            recipe.lr,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=decay,
+            fused=True,
         )
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(parameters, recipe.lr, weight_decay=decay, fused=True)

@@ -211,3 +211,15 @@ def test_a_size_that_is_no_divisor_is_refused(tmp_path, size):
     write_cifar10(tmp_path, "bin")
     with pytest.raises(ValueError, match=rf"one of \[32, 16, 8, 4, 2, 1\], got {size}"):
         datasets.load("cifar10", root=tmp_path, size=size)
+
+
+def test_held_out_training_images_take_the_place_of_test_images(tmp_path):
+    x, labels, (test_x, _) = write_cifar10(tmp_path, "bin")
+    data = datasets.load("cifar10", root=tmp_path, held_out=10)
+    assert (len(data.train), len(data.test)) == (40, 10)
+    pixels = {image.tobytes() for image in np.concatenate([data.train.x, data.test.x])}
+    assert pixels == {image.tobytes() for image in x}
+    assert not pixels & {image.tobytes() for image in test_x}
+    assert "the official ones were not read" in data.note
+    again = datasets.load("cifar10", root=tmp_path, held_out=10)
+    np.testing.assert_array_equal(again.test.x, data.test.x)

@@ -15,7 +15,14 @@ from kdfair_core.studies import Profile, Recipe, Study
 from kdfair_core.training import engine
 from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import Learners, StackedLearners, make_learners
-from kdfair_core.training.sweep import Lesson, TeacherOutputs, learning_rate, predict, train
+from kdfair_core.training.sweep import (
+    Lesson,
+    TeacherOutputs,
+    learning_rate,
+    make_optimizer,
+    predict,
+    train,
+)
 from kdfair_core.training.views import ImageViews
 
 CPU = torch.device("cpu")
@@ -332,6 +339,30 @@ def test_learning_rate_drops_at_milestones_and_decays_for_adamw():
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == pytest.approx(1.0) == rates[9]
     assert rates[-1] == pytest.approx(1 / 90)
+
+
+def test_one_cycle_rises_over_the_warm_up_and_ends_at_zero():
+    recipe = Recipe(epochs=10, lr=0.2, schedule="cycle", warmup=0.2, nesterov=True)
+    rates = [learning_rate(recipe, step, 10) for step in range(100)]
+    assert rates[19] == max(rates) == pytest.approx(0.2)
+    assert rates[0] == pytest.approx(0.2 / 20) and rates[-1] == pytest.approx(0.2 / 80)
+    assert np.diff(rates[:20]) == pytest.approx(0.2 / 20)
+    assert np.diff(rates[20:]) == pytest.approx(-0.2 / 80)
+    with pytest.raises(ValueError, match="unknown schedule 'cosine'; expected steps or cycle"):
+        learning_rate(Recipe(schedule="cosine"), 0, 10)
+
+
+def test_nesterov_is_what_torch_computes():
+    weights = torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.ones(3))
+    ours = make_optimizer(Recipe(lr=0.1, nesterov=True), [weights[0]])
+    theirs = torch.optim.SGD([weights[1]], 0.1, momentum=0.9, nesterov=True, weight_decay=1e-3)
+    for step in range(3):
+        for weight, optimizer in zip(weights, (ours, theirs), strict=True):
+            weight.grad = torch.full((3,), 1.0 + step)
+            optimizer.step()
+    assert torch.allclose(*weights)
+    plain = make_optimizer(Recipe(lr=0.1), [weights[0]])
+    assert not plain.param_groups[0]["nesterov"]
 
 
 # --- a whole study ---------------------------------------------------------------------------
