@@ -214,7 +214,7 @@ def test_a_size_that_is_no_divisor_is_refused(tmp_path, size):
 
 
 def test_held_out_training_images_take_the_place_of_test_images(tmp_path):
-    x, labels, (test_x, _) = write_cifar10(tmp_path, "bin")
+    x, _, (test_x, _) = write_cifar10(tmp_path, "bin")
     data = datasets.load("cifar10", root=tmp_path, held_out=10)
     assert (len(data.train), len(data.test)) == (40, 10)
     pixels = {image.tobytes() for image in np.concatenate([data.train.x, data.test.x])}
