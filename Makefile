@@ -40,8 +40,7 @@ lab: $(BASE)
 	$(PY) -m jupyterlab notebooks
 
 serve: book
-	@echo "http://127.0.0.1:$(PORT)/"
-	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+	@$(PY) -m kdfair_core serve --port $(PORT)
 
 study: $(BASE)
 	$(PY) -m kdfair_core run $(STUDY) --profile $(PROFILE)

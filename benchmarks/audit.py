@@ -25,6 +25,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+import kdfair_audit
+
 GROUPS = {
     "sex": ["F", "M"],
     "age": ["0-17", "18-29", "30-39", "40-49", "50-59", "60-69", "70-79", "80+"],
@@ -116,8 +118,6 @@ def beside_fairlearn(path: Path, rows: int, n_boot: int) -> None:
     )
     from sklearn.metrics import accuracy_score
 
-    import kdfair_core
-
     file = pa.parquet.ParquetFile(path)
     batches = []
     for batch in file.iter_batches():
@@ -126,7 +126,7 @@ def beside_fairlearn(path: Path, rows: int, n_boot: int) -> None:
             break
     frame = pa.Table.from_batches(batches).slice(0, rows).to_pandas()
     begin = time.process_time()
-    report = kdfair_core.audit(
+    report = kdfair_audit.audit(
         frame,
         label="y",
         groups=list(GROUPS),

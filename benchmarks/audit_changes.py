@@ -14,9 +14,9 @@ import argparse
 
 import numpy as np
 
-from kdfair_core.auditing.calls import count
-from kdfair_core.auditing.fairness import fairness_frames
-from kdfair_core.auditing.rates import Options
+from kdfair_audit.fairness import fairness_frames
+from kdfair_audit.inputs import count
+from kdfair_audit.rates import Options
 from kdfair_core.metrics import dpd_from_counts, eod_from_counts
 from kdfair_core.metrics.intervals import FairnessBootstrap
 

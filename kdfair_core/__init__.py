@@ -1,27 +1,11 @@
-"""What knowledge distillation does to a model beyond its accuracy.
+"""The small shared core: knowledge distillation, and what it does to classes and groups.
 
-The modules form one direction, each importing only from those to its left::
+The modules form one direction, each importing only from those before it::
 
-    studies -> datasets -> models -> distillation -> training -> runs -> metrics
-            -> results -> claims -> charts -> notebooks -> pages
+    files, metrics, datasets, models -> runs -> studies -> distillation -> training -> results
 
-Nothing here imports torch until a network is built or trained.
-
-``audit(...)`` asks the studies' questions of models of your own; see :mod:`kdfair_core.auditing`.
+Nothing here imports torch until a network is built or trained. ``README.md`` beside this file walks
+through the modules in the order in which data flows.
 """
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from kdfair_core.auditing import audit
-
-__all__ = ["__version__", "audit"]
 __version__ = "0.1.0"
-
-
-def __getattr__(name: str) -> Any:
-    if name == "audit":  # imported when used, so that importing the package stays quick
-        from kdfair_core.auditing import audit
-
-        return audit
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,8 @@
-"""The command line: ``python -m kdfair_core studies | run | publish | build | audit``.
+"""The command line: ``kdfair COMMAND``, or ``python -m kdfair_core COMMAND``.
+
+The commands ``studies``, ``run`` and ``publish`` are the core's. Those of other packages are found
+by entry points of the group ``kdfair.commands``, each a module with ``SUMMARY``, ``add_arguments``
+and ``main``, so that the core imports none of them.
 
 What a command needs is imported when it runs, so that ``--help`` is quick. What is wrong with an
 argument or a file is said in one sentence, with exit code 2.
@@ -7,19 +11,21 @@ argument or a file is said in one sentence, with exit code 2.
 from __future__ import annotations
 
 import argparse
-import importlib
 import math
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import metadata
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from kdfair_core.progress import Progress
     from kdfair_core.runs import RunStore
 
-PROG = "python -m kdfair_core"
+PROG = "kdfair"
+GROUP = "kdfair.commands"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,30 +46,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     run: Callable[[argparse.Namespace], int] | None = None
-    for name, (summary, prepare) in COMMANDS.items():
+    for name, (summary, prepare) in _commands(argv[:1]).items():
         command = commands.add_parser(
             name,
             help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
+            description=f"{summary[:1].upper()}{summary[1:]}.",
             allow_abbrev=False,
         )
         if argv[:1] == [name]:
             run = prepare(command)
     try:
         args = parser.parse_args(argv)
+        assert run is not None
+        code = run(args)
+        sys.stdout.flush()
+        return code
     except SystemExit as end:  # argparse ends the process; a function had better return
         return int(end.code or 0)
-    assert run is not None
-    try:
-        return run(args)
+    except BrokenPipeError:  # whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, OSError) as error:
         if os.environ.get("KDFAIR_TRACEBACK"):
             raise
-        print(f"{PROG} {args.command}: {error}", file=sys.stderr)
+        print(f"{PROG} {argv[0]}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def _commands(asked: list[str]) -> dict[str, tuple[str, Callable]]:
+    """Name, summary and preparation of each command; only what is asked for is imported."""
+    found = dict(COMMANDS)
+    others = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
+    for name in sorted(others):
+        if asked == [name] or not asked or asked[0].startswith("-"):
+            module = others[name].load()
+            found[name] = (module.SUMMARY, partial(_prepare_other, module))
+        else:
+            found[name] = ("", _prepare_other)
+    return found
+
+
+def _prepare_other(module: Any, parser: argparse.ArgumentParser) -> Callable:
+    module.add_arguments(parser)
+    return module.main
 
 
 # arguments
@@ -334,22 +362,8 @@ def _publish_study(args: argparse.Namespace, name: str, *, replace: bool = False
     return 0
 
 
-# commands of other modules
-
-
-def _prepare_other(module: str) -> Callable:
-    def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-        other = importlib.import_module(module)
-        other.add_arguments(parser)
-        return other.main
-
-    return prepare
-
-
 COMMANDS: dict[str, tuple[str, Callable]] = {
     "studies": ("list every study with what is measured and what is missing", _prepare_studies),
     "run": ("train what is missing of a study", _prepare_run),
     "publish": ("publish the runs of a study under data/", _prepare_publish),
-    "build": ("execute the notebooks and build the book", _prepare_other("kdfair_core.build")),
-    "audit": ("audit models from their predictions", _prepare_other("kdfair_core.auditing.cli")),
 }

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kdfair_core import benchmarks
-from kdfair_core.charts import speed
+from kdfair_book.charts import speed
+from kdfair_book.pages import speed as benchmarks
 
 SMALL = "--examples 40 --epochs 1 --rounds 1 --temperatures 2".split()
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,6 +1,6 @@
 /* Brings the figures of a page alive: the still pictures become Vega views that answer the dial.
  *
- * A figure is written by kdfair_core/charts/figure.py. Vega itself is read once a page, from
+ * A figure is written by kdfair_book/charts/figure.py. Vega itself is read once a page, from
  * vendor/vega.js beside this file, and only where there is a figure.
  *
  *   kdfair.figures      the figures of the page: {element, views, shown}
@@ -85,7 +85,7 @@
     }
   }
 
-  /** What is picked in one chart (kdfair_core/charts/across.py) is picked in all of the page. */
+  /** What is picked in one chart (kdfair_book/charts/across.py) is picked in all of the page. */
   function carry(from, rows) {
     const chosen = (list) => JSON.stringify(list.map((row) => row.values));
     for (const view of linked) {

@@ -8,13 +8,6 @@ once.
 
 from kdfair_core.metrics._checks import UndefinedMetricWarning
 from kdfair_core.metrics.bootstrap import bootstrap_interval
-from kdfair_core.metrics.chance import (
-    Chance,
-    CountTest,
-    chance_count,
-    count_significant,
-    permutation_test,
-)
 from kdfair_core.metrics.classes import (
     accuracy_from_counts,
     affected_classes,
@@ -23,9 +16,7 @@ from kdfair_core.metrics.classes import (
     disagreement_matrix,
     relative_class_accuracy,
 )
-from kdfair_core.metrics.collapse import collapsed
 from kdfair_core.metrics.counts import group_counts
-from kdfair_core.metrics.coverage import simulate_coverage, simulate_difference_coverage
 from kdfair_core.metrics.fairness import (
     demographic_parity_difference,
     dpd_from_counts,
@@ -40,18 +31,13 @@ from kdfair_core.metrics.individual import (
     unfairness_over_pairs,
 )
 from kdfair_core.metrics.intervals import FairnessBootstrap
-from kdfair_core.metrics.power import power_after_bh, seeds_needed, welch_power
-from kdfair_core.metrics.significance import benjamini_hochberg, welch
-from kdfair_core.metrics.trends import CountTrend, Trend, count_trend, holm, page_test, spearman
+from kdfair_core.metrics.significance import Chance, benjamini_hochberg, chance_count, welch
 from kdfair_core.metrics.unfairness import UnfairnessBootstrap
 
 __all__ = [
     "Chance",
-    "CountTest",
-    "CountTrend",
     "FairnessBootstrap",
     "Pairs",
-    "Trend",
     "UndefinedMetricWarning",
     "UnfairnessBootstrap",
     "accuracy_from_counts",
@@ -61,9 +47,6 @@ __all__ = [
     "chance_count",
     "class_accuracy",
     "class_accuracy_from_counts",
-    "collapsed",
-    "count_significant",
-    "count_trend",
     "demographic_parity_difference",
     "disagreement_matrix",
     "dpd_from_counts",
@@ -71,18 +54,9 @@ __all__ = [
     "equalized_odds_difference",
     "group_counts",
     "group_rates",
-    "holm",
     "individual_unfairness",
-    "page_test",
-    "permutation_test",
-    "power_after_bh",
     "relative_class_accuracy",
     "sample_pairs",
-    "seeds_needed",
-    "simulate_coverage",
-    "simulate_difference_coverage",
-    "spearman",
     "unfairness_over_pairs",
     "welch",
-    "welch_power",
 ]

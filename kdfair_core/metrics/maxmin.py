@@ -8,7 +8,7 @@ The interval here inverts a test. A candidate truth is made of the observed grou
 towards their mean (or pushed away from it) by a factor; at factor 0 all groups are equal. Each
 candidate is simulated with the bootstrap's noise, and is in the interval unless what was observed
 lies in one of its tails. So the interval reaches 0 exactly when equal groups would often enough
-have shown as large a difference. :mod:`kdfair_core.metrics.coverage` checks how often it is right.
+have shown as large a difference. :mod:`kdfair_book.evidence.coverage` checks how often it is right.
 
 What is estimated is the difference that one trained run has in the population of examples,
 averaged over runs.

@@ -13,9 +13,9 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
-import kdfair_core
-from kdfair_core.auditing import reading
-from kdfair_core.auditing.errors import AuditError
+import kdfair_audit
+from kdfair_audit import reading
+from kdfair_audit.errors import AuditError
 from kdfair_core.cli import main
 
 
@@ -91,14 +91,14 @@ def test_labels_that_a_model_never_saw(parquet, binary, refused):
 
 def test_a_class_that_the_data_lacks_is_fine_when_declared(parquet, binary, roles):
     path = parquet(student=binary["student"].where(binary.index > 5, 2))
-    report = kdfair_core.audit(path, **roles, classes=[0, 1, 2])
+    report = kdfair_audit.audit(path, **roles, classes=[0, 1, 2])
     assert report.counts.class_names == ["0", "1", "2"]
     with pytest.raises(AuditError, match="holds the class 2, which is none of those given"):
-        kdfair_core.audit(path, **roles, classes=[0, 1])
+        kdfair_audit.audit(path, **roles, classes=[0, 1])
 
 
 def test_a_class_that_a_model_never_predicts_is_noted(parquet, roles):
-    report = kdfair_core.audit(parquet(student=1), **roles)
+    report = kdfair_audit.audit(parquet(student=1), **roles)
     assert "'student' never predicts '0'." in report.notes
     assert "never predicts" in report.to_html()
 
@@ -135,7 +135,7 @@ def test_missing_values_of_a_later_batch(binary, roles, monkeypatch):
     monkeypatch.setattr(reading, "BATCH", 500)
     gappy = binary.assign(student=binary["student"].where(~binary.index.isin([700, 800, 1700])))
     with pytest.raises(AuditError) as caught:
-        kdfair_core.audit(gappy, **roles)
+        kdfair_audit.audit(gappy, **roles)
     assert "in row 701; every row needs" in str(caught.value)
     assert "(line 702 of a CSV with its header; missing in 2 of 1,000 rows)" in str(caught.value)
 
@@ -183,9 +183,9 @@ def test_a_model_column_with_the_wrong_length(binary, roles):
     columns = {name: binary[name].tolist() for name in binary}
     columns["student"] = columns["student"][:-1]
     with pytest.raises(AuditError, match="'student' has 1,999 rows where others have 2,000"):
-        kdfair_core.audit(columns, **roles)
+        kdfair_audit.audit(columns, **roles)
     with pytest.raises(AuditError, match="'distilled' has 10"):
-        kdfair_core.audit(label=binary["y"], groups={"sex": binary["sex"]}, distilled=[1] * 10)
+        kdfair_audit.audit(label=binary["y"], groups={"sex": binary["sex"]}, distilled=[1] * 10)
 
 
 def test_ten_thousand_groups_by_accident(tmp_path, refused):
@@ -309,17 +309,17 @@ def test_files_that_are_something_else(tmp_path, refused):
 
 def test_python_says_the_same(binary, roles):
     with pytest.raises(ValueError, match="did you mean 'student'"):
-        kdfair_core.audit(binary, **{**roles, "distilled": "studnet"})
+        kdfair_audit.audit(binary, **{**roles, "distilled": "studnet"})
     with pytest.raises(ValueError, match="cannot audit a int"):
-        kdfair_core.audit(3, **roles)
+        kdfair_audit.audit(3, **roles)
     with pytest.raises(ValueError, match="mixes kinds of values"):
-        kdfair_core.audit(binary.assign(student=[1, "a"] * 1000), **roles)
+        kdfair_audit.audit(binary.assign(student=[1, "a"] * 1000), **roles)
     with pytest.raises(ValueError, match="level is 95"):
-        kdfair_core.audit(binary, **roles, level=95)
+        kdfair_audit.audit(binary, **roles, level=95)
     with pytest.raises(ValueError, match="missing is 'drop'"):
-        kdfair_core.audit(binary, **roles, missing="drop")
+        kdfair_audit.audit(binary, **roles, missing="drop")
     with pytest.raises(ValueError, match="nothing to audit"):
-        kdfair_core.audit([], **roles)
+        kdfair_audit.audit([], **roles)
 
 
 def test_scores_need_to_know_their_classes(binary, roles):
@@ -327,15 +327,15 @@ def test_scores_need_to_know_their_classes(binary, roles):
     frame = binary.assign(**{n: binary[n].map(words) for n in ("y", "teacher", "scratch")})
     scored = frame.assign(student=0.25)
     with pytest.raises(AuditError, match="say which class the scores are of"):
-        kdfair_core.audit(scored, **roles)
+        kdfair_audit.audit(scored, **roles)
     with pytest.raises(AuditError, match="give the classes in their order"):
-        kdfair_core.audit(
+        kdfair_audit.audit(
             {**{n: frame[n] for n in frame}, "student": np.full((len(frame), 2), 0.5)}, **roles
         )
     with pytest.raises(AuditError, match="which needs two classes; given are 3"):
-        kdfair_core.audit(scored, **roles, classes=["no", "yes", "maybe"])
+        kdfair_audit.audit(scored, **roles, classes=["no", "yes", "maybe"])
     with pytest.raises(AuditError, match="the labels are whole numbers"):
-        kdfair_core.audit(binary.assign(student=0.25), **roles, positive="yes")
+        kdfair_audit.audit(binary.assign(student=0.25), **roles, positive="yes")
 
 
 WORDS = np.array(["approve", "reject", "review"])
@@ -358,7 +358,7 @@ def test_one_score_a_row_of_three_classes(given, late, monkeypatch):
     table = pd.DataFrame({"y": WORDS[y], "g": rng.choice(["a", "b"], 300), "p": 0.25})
     table["t"] = table["y"]
     with pytest.raises(AuditError) as caught:
-        kdfair_core.audit(table, label="y", groups="g", distilled="p", **given)
+        kdfair_audit.audit(table, label="y", groups="g", distilled="p", **given)
     said = str(caught.value)
     assert said.startswith("column 'p' gives one score a row (such as 0.25), which tells two")
     assert "with column 'y' there are at least 3, 'approve', 'reject', 'review'" in said
@@ -372,7 +372,7 @@ def test_one_score_a_row_and_a_class_before_the_positive_one(monkeypatch):
     y = np.sort(np.arange(300) % 3)
     table = pd.DataFrame({"y": WORDS[y], "g": np.tile(["a", "b"], 150), "p": 0.25})
     with pytest.raises(AuditError) as caught:
-        kdfair_core.audit(table, label="y", groups="g", distilled="p", positive="review")
+        kdfair_audit.audit(table, label="y", groups="g", distilled="p", positive="review")
     said = str(caught.value)
     assert said.startswith("column 'y' holds the class 'reject'; expected 'review', 'approve', bec")
     assert "column 'p' gives one score a row (such as 0.25); if there are two" in said
@@ -385,8 +385,8 @@ def test_the_syntax_that_a_message_on_scores_names_is_read():
     table = {"y": WORDS[np.arange(300) % 3], "g": rng.choice(["a", "b"], 300)}
     columns = {f"p_{name}": scores[:, i] for i, name in enumerate(WORDS)}
     given = {"label": "y", "groups": "g", "n_boot": 50}
-    by_column = kdfair_core.audit({**table, **columns}, **given, distilled="p_{class}")
-    by_row = kdfair_core.audit({**table, "p": scores}, **given, distilled="p", classes=list(WORDS))
+    by_column = kdfair_audit.audit({**table, **columns}, **given, distilled="p_{class}")
+    by_row = kdfair_audit.audit({**table, "p": scores}, **given, distilled="p", classes=list(WORDS))
     pd.testing.assert_frame_equal(by_column.frames["groups"], by_row.frames["groups"])
 
 
@@ -396,26 +396,26 @@ def test_one_score_a_row_of_three_numbered_classes(given):
     table = pd.DataFrame({"y": y, "g": np.where(np.arange(300) % 2, "a", "b"), "p": 0.25, "t": y})
     for roles in ({"distilled": "p"}, {"distilled": "p", "teacher": "t"}):
         with pytest.raises(AuditError, match=r"'p' gives one score a row \(such as 0.25\)"):
-            kdfair_core.audit(table, label="y", groups="g", **roles, **given)
+            kdfair_audit.audit(table, label="y", groups="g", **roles, **given)
     two = table.assign(y=y % 2)
     with pytest.raises(AuditError, match="with column 't' there are at least 3, 0, 1, 2"):
-        kdfair_core.audit(two, label="y", groups="g", distilled="p", teacher="t", **given)
+        kdfair_audit.audit(two, label="y", groups="g", distilled="p", teacher="t", **given)
 
 
 def test_scores_of_two_classes_say_which_and_what(binary, roles):
     words = {0: "no", 1: "yes"}
     text = binary.assign(**{n: binary[n].map(words) for n in ("y", "teacher", "scratch")})
     with pytest.raises(AuditError) as caught:
-        kdfair_core.audit(text.assign(student=0.25), **roles)
+        kdfair_audit.audit(text.assign(student=0.25), **roles)
     assert "column 'student' gives one score a row (such as 0.25)" in str(caught.value)
     assert "the labels in column 'y' are text ('no', 'yes')" in str(caught.value)
     assert str(caught.value).endswith("for example --positive 'yes'")
     with pytest.raises(AuditError, match="class 'yess' is no class of column 'y'; expected 'no' "):
-        kdfair_core.audit(text.assign(student=0.25), **roles, positive="yess")
+        kdfair_audit.audit(text.assign(student=0.25), **roles, positive="yess")
     numbered = binary.assign(**{n: binary[n] + 1 for n in ("y", "teacher", "scratch")})
     with pytest.raises(AuditError, match="holds the class 2; expected 0, 1, because column 'stud"):
-        kdfair_core.audit(numbered.assign(student=0.25), **roles)
-    assert kdfair_core.audit(numbered.assign(student=0.25), **roles, positive=2).counts.n == 2000
+        kdfair_audit.audit(numbered.assign(student=0.25), **roles)
+    assert kdfair_audit.audit(numbered.assign(student=0.25), **roles, positive=2).counts.n == 2000
 
 
 def test_models_too_many_for_one_audit():
@@ -423,4 +423,4 @@ def test_models_too_many_for_one_audit():
     columns = {"y": rng.integers(0, 900, n), "g": rng.integers(0, 90, n)}
     columns |= {f"s{i}": columns["y"] for i in range(4)}
     with pytest.raises(AuditError, match="too many for one audit; give fewer"):
-        kdfair_core.audit(columns, label="y", groups="g", distilled="s{seed}")
+        kdfair_audit.audit(columns, label="y", groups="g", distilled="s{seed}")

@@ -3,7 +3,7 @@
 import pytest
 from test_audit_report import HOSTILE, hostile  # noqa: F401  (a fixture)
 
-import kdfair_core
+import kdfair_audit
 
 pytestmark = pytest.mark.browser
 
@@ -39,14 +39,14 @@ def show(chromium, tmp_path):
 
 @pytest.fixture
 def scored(binary, roles):
-    return kdfair_core.audit(
+    return kdfair_audit.audit(
         binary.assign(student=(0.7 * binary["student"] + 0.1)), **roles, n_boot=200
     )
 
 
 @pytest.fixture
 def turned(seeds, seed_roles):
-    return kdfair_core.audit(seeds, **seed_roles, n_boot=200)
+    return kdfair_audit.audit(seeds, **seed_roles, n_boot=200)
 
 
 def test_hostile_names_appear_and_never_run(show, hostile):  # noqa: F811

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-import kdfair_core
+import kdfair_audit
 from kdfair_core.cli import main
 
 
@@ -24,7 +24,7 @@ GIVEN = "--label y --group sex --group age --teacher teacher --distilled student
 def test_the_command_gives_the_calls_numbers(table, binary, roles, tmp_path, capsys):
     out = tmp_path / "report"
     assert main(["audit", str(table), *GIVEN, "--baseline", "scratch", "--out", str(out)]) == 0
-    report = kdfair_core.audit(binary, **roles, title="Audit of predictions.parquet")
+    report = kdfair_audit.audit(binary, **roles, title="Audit of predictions.parquet")
     assert json.loads(out.with_suffix(".json").read_text()) == json.loads(report.to_json())
     assert out.with_suffix(".md").read_text() == report.to_markdown()
     assert out.with_suffix(".html").read_text() == report.to_html()
@@ -38,7 +38,7 @@ def test_options_reach_the_report(table, binary, roles, tmp_path):
     options = "--level 0.9 --min-group 50 --n-boot 64 --seed 5 --title Mine --positive 0".split()
     assert main(["audit", str(table), *GIVEN, "--out", str(out), *options]) == 0
     del roles["baseline"]
-    report = kdfair_core.audit(
+    report = kdfair_audit.audit(
         binary, **roles, level=0.9, min_group=50, n_boot=64, seed=5, title="Mine", positive=0
     )
     assert json.loads(out.read_text()) == json.loads(report.to_json())
@@ -53,7 +53,7 @@ def test_the_gate(table, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("broken: eod(sex) > 0.01: it is 0.0")
-    low = kdfair_core.audit(
+    low = kdfair_audit.audit(
         table, label="y", groups=["sex", "age"], teacher="teacher", distilled="student"
     ).frames["fairness"]
     low = low.query("metric == 'eod' and role == 'distilled' and attribute == 'sex'")["low"].iloc[0]

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import kdfair_core
+import kdfair_audit
+from kdfair_audit import counting, reading
+from kdfair_audit.errors import AuditError
+from kdfair_audit.inputs import count
+from kdfair_audit.merging import is_counts, merge, read_counts, write_counts
 from kdfair_core import metrics
-from kdfair_core.auditing import counting, reading
-from kdfair_core.auditing.calls import count
-from kdfair_core.auditing.errors import AuditError
-from kdfair_core.auditing.merging import is_counts, merge, read_counts, write_counts
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_streaming_counts_the_same(binary, roles, counts, streamed):
 
 
 def test_reports_from_streamed_counts(binary, roles, streamed):
-    short = kdfair_core.audit(binary, **roles).frames
-    reading_long = kdfair_core.audit(binary, **roles)
+    short = kdfair_audit.audit(binary, **roles).frames
+    reading_long = kdfair_audit.audit(binary, **roles)
     assert (reading_long.counts.rows is None) == (streamed == "tables")
     for name, frame in reading_long.frames.items():
         if name in ("verdict", "fairness", "fairness_changes"):  # intervals are drawn otherwise
@@ -73,10 +73,10 @@ def test_reports_from_streamed_counts(binary, roles, streamed):
 
 
 def test_intervals_of_several_runs_without_rows(seeds, seed_roles, monkeypatch):
-    kept = kdfair_core.audit(seeds, **seed_roles).frames
+    kept = kdfair_audit.audit(seeds, **seed_roles).frames
     monkeypatch.setattr(counting, "ROWS", 10)
     monkeypatch.setattr(counting, "JOINT_CELLS", 1)
-    streamed = kdfair_core.audit(seeds, **seed_roles)
+    streamed = kdfair_audit.audit(seeds, **seed_roles)
     assert streamed.counts.rows is None
     found = streamed.frames["fairness"]
     np.testing.assert_allclose(found["value"], kept["fairness"]["value"])
@@ -101,8 +101,8 @@ def test_parts_add_up(seeds, seed_roles, tmp_path, monkeypatch, mode):
         paths.append(tmp_path / f"{i}.counts")
         write_counts(counts, paths[-1])
         assert is_counts(paths[-1])
-    whole = kdfair_core.audit(seeds, **seed_roles)
-    merged = kdfair_core.audit(paths)
+    whole = kdfair_audit.audit(seeds, **seed_roles)
+    merged = kdfair_audit.audit(paths)
     assert merged.frames.keys() == whole.frames.keys()
     assert merged.counts.n == len(seeds)
     for name, frame in merged.frames.items():
@@ -117,8 +117,8 @@ def test_scores_add_up(binary, roles, tmp_path):
     for i, part in enumerate((frame[:700], frame[700:])):
         files.append(tmp_path / f"{i}.parquet")
         part.to_parquet(files[-1])
-    whole = kdfair_core.audit(frame, **roles).frames
-    merged = kdfair_core.audit(files, **roles).frames
+    whole = kdfair_audit.audit(frame, **roles).frames
+    merged = kdfair_audit.audit(files, **roles).frames
     pd.testing.assert_frame_equal(merged["calibration"], whole["calibration"])
     pd.testing.assert_frame_equal(merged["reliability"], whole["reliability"])
 
@@ -156,11 +156,11 @@ def test_damaged_counts_are_refused(counts, tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[:-200])
     with pytest.raises(AuditError, match="zip archive"):
-        kdfair_core.audit(path)
+        kdfair_audit.audit(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("counts.json", json.dumps({"format": "kdfair audit counts", "version": 9}))
     with pytest.raises(AuditError, match="version 9; expected 1"):
-        kdfair_core.audit(path)
+        kdfair_audit.audit(path)
     write_counts(counts, path)
     for change in ({"classes": [0, 1, 2], "n": 5}, {"groups": {"sex": ["F"]}}, {"rows": ["y"]}):
         with zipfile.ZipFile(path) as archive:
@@ -171,7 +171,7 @@ def test_damaged_counts_are_refused(counts, tmp_path):
             for name, content in parts.items():
                 archive.writestr(name, content)
         with pytest.raises(AuditError, match="damaged"):
-            kdfair_core.audit(broken)
+            kdfair_audit.audit(broken)
 
 
 def test_a_bootstrap_of_counted_rows_is_one_of_examples(binary):

@@ -18,7 +18,7 @@ from sklearn.metrics import accuracy_score
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-import kdfair_core
+import kdfair_audit
 from kdfair_core import metrics
 
 COLUMNS = {"teacher": "teacher", "distilled": "student", "baseline": "scratch"}
@@ -26,12 +26,12 @@ COLUMNS = {"teacher": "teacher", "distilled": "student", "baseline": "scratch"}
 
 @pytest.fixture
 def report(binary, roles):
-    return kdfair_core.audit(binary, **roles)
+    return kdfair_audit.audit(binary, **roles)
 
 
 @pytest.fixture
 def seeded(seeds, seed_roles):
-    return kdfair_core.audit(seeds, **seed_roles)
+    return kdfair_audit.audit(seeds, **seed_roles)
 
 
 @pytest.mark.parametrize("role", COLUMNS)
@@ -107,7 +107,7 @@ def test_small_groups_count_in_the_value_and_not_in_what_is_judged(binary, repor
         known["y"], known["student"], sensitive_features=known["age"]
     )
     assert row["n_small"] == 1
-    every = kdfair_core.audit(
+    every = kdfair_audit.audit(
         binary, label="y", groups="age", distilled="student", min_group=1
     ).frames["fairness"]
     assert (every["judged"] == every["value"]).all()
@@ -163,7 +163,7 @@ def test_several_seeds_are_tested_as_the_study_tests_them(seeds, seeded):
 
 
 def test_seeds_on_one_side_only_are_not_tested_over_seeds(seeds):
-    report = kdfair_core.audit(
+    report = kdfair_audit.audit(
         seeds,
         label="label",
         groups="color",
@@ -217,7 +217,7 @@ def test_the_worst_group_is_found_and_compared(binary, report):
 def test_calibration_by_hand(binary, roles):
     rng = np.random.default_rng(1)
     scores = np.clip(0.6 * binary["student"] + 0.4 * rng.random(len(binary)), 0, 1).round(3)
-    report = kdfair_core.audit(binary.assign(student=scores), **roles)
+    report = kdfair_audit.audit(binary.assign(student=scores), **roles)
     frame = report.frames["calibration"].query("attribute == 'sex'").set_index("group")
     for group, part in binary.assign(score=scores).groupby("sex"):
         row = frame.loc[group]
@@ -285,27 +285,27 @@ def test_the_verdict_says_what_a_lost_class_is_called_instead():
     student[400:460], student[460:480], student[0:20] = 3, 0, 1
     columns = {"y": names[y], "g": np.tile(["a", "b"], 400), "t": names[y], "s": names[student]}
     given = {"label": "y", "groups": "g", "n_boot": 50}
-    line = kdfair_core.audit(columns, **given, teacher="t", distilled="s").verdict()[1]
+    line = kdfair_audit.audit(columns, **given, teacher="t", distilled="s").verdict()[1]
     assert re.search(
         r"most of all “cat” \(−40.0 points, [^)]*\), most often called “dog” inst", line
     )
     assert "“dog” instead (+30.0 points)" in line
-    line = kdfair_core.audit(columns, **given, teacher="s", distilled="t").verdict()[1]
+    line = kdfair_audit.audit(columns, **given, teacher="s", distilled="t").verdict()[1]
     assert "“cat” (+40.0 points" in line and "instead" not in line  # it gained
 
 
 def test_a_model_right_less_often_than_chance_is_noted(binary, roles):
-    note = kdfair_core.audit(binary.assign(student=1 - binary["student"]), **roles).notes[0]
+    note = kdfair_audit.audit(binary.assign(student=1 - binary["student"]), **roles).notes[0]
     assert "'student' is right on" in note and note.endswith("other class (--positive)?")
     rng = np.random.default_rng(0)
     for _ in range(20):
         guess = binary.assign(student=rng.permutation(binary["y"]))
         assert not any(
-            "guesses" in note for note in kdfair_core.audit(guess, **roles, n_boot=2).notes
+            "guesses" in note for note in kdfair_audit.audit(guess, **roles, n_boot=2).notes
         )
     y = rng.integers(0, 4, 400)
     columns = {"y": y, "g": rng.choice(["a", "b"], 400), "s": (y + 1) % 4}
-    (note,) = kdfair_core.audit(columns, label="y", groups="g", distilled="s").notes
+    (note,) = kdfair_audit.audit(columns, label="y", groups="g", distilled="s").notes
     assert note.endswith("in another order than the labels' (--classes)?")
 
 
@@ -319,7 +319,7 @@ def test_equal_models_are_not_said_to_differ():
         for name in ("t", "s"):
             wrong = rng.random(600) < 0.2
             columns[name] = np.where(wrong, (y + 1) % 4, y)
-        report = kdfair_core.audit(
+        report = kdfair_audit.audit(
             columns, label="y", groups="g", teacher="t", distilled="s", n_boot=200
         )
         frames = report.frames
@@ -336,7 +336,7 @@ def test_equal_models_are_not_said_to_differ():
 
 
 def test_no_teacher_and_no_baseline(binary):
-    report = kdfair_core.audit(binary, label="y", groups=["sex"], distilled="student")
+    report = kdfair_audit.audit(binary, label="y", groups=["sex"], distilled="student")
     assert report.frames["changes"].empty
     assert "There is neither a teacher nor a baseline" in report.verdict()[1]
     for text in (report.to_html(), report.to_json(), report.to_markdown()):
@@ -347,7 +347,7 @@ def test_an_undefined_difference_is_said_to_be_so(binary, roles):
     frame = binary.assign(sex=np.where(binary["y"] == 1, "F", "M"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        report = kdfair_core.audit(frame, **roles)
+        report = kdfair_audit.audit(frame, **roles)
     row = report.frames["fairness"].query("attribute == 'sex' and metric == 'eod'")
     assert row["value"].isna().all()
     assert "DPD or EOD of sex is undefined" in report.to_markdown()

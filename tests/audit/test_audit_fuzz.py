@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-import kdfair_core
+import kdfair_audit
+from kdfair_audit.errors import AuditError
+from kdfair_audit.inputs import count
+from kdfair_audit.merging import write_counts
+from kdfair_audit.report import AuditReport
+from kdfair_audit.rules import METRICS, parse
 from kdfair_core import metrics
-from kdfair_core.auditing.calls import count
-from kdfair_core.auditing.errors import AuditError
-from kdfair_core.auditing.merging import write_counts
-from kdfair_core.auditing.report import AuditReport
-from kdfair_core.auditing.rules import METRICS, parse
 
 ROUNDS = int(os.environ.get("KDFAIR_FUZZ", "1"))
 FIRST = 0 if ROUNDS == 1 else 1_000_000
@@ -169,7 +169,7 @@ def test_any_table_ends_in_a_report_or_a_sentence(seed):
             columns[str(rng.choice(list(columns)))] = [1] * (n + 1)
         given = _roles(rng, columns)
         try:
-            report = kdfair_core.audit(columns, **given, n_boot=8, seed=int(seed))
+            report = kdfair_audit.audit(columns, **given, n_boot=8, seed=int(seed))
         except AuditError as error:
             assert "\n" not in str(error)
             assert 10 < len(str(error)) < 800
@@ -253,7 +253,7 @@ def test_any_damage_ends_in_a_report_or_a_sentence(seed, whole_files, tmp_path):
         broken = tmp_path / path.name
         broken.write_bytes(_damage(rng, path.read_bytes()))
         try:
-            report = kdfair_core.audit(
+            report = kdfair_audit.audit(
                 broken, label="y", groups="g", teacher="t", distilled="s", n_boot=8
             )
         except AuditError as error:

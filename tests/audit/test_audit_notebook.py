@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import kdfair_core
+import kdfair_audit
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "audit.ipynb"
 
@@ -60,7 +60,7 @@ def test_the_notebook_audits_a_file_of_ones_own(binary, roles, tmp_path):
         kernel_name="python3",
         progress_bar=False,
     )
-    report = kdfair_core.audit(path, **roles)
+    report = kdfair_audit.audit(path, **roles)
     assert json.loads((tmp_path / "report.json").read_text()) == json.loads(report.to_json())
     outputs = [o for c in executed.cells for o in c.get("outputs", [])]
     shown = ["".join(o.get("data", {}).get("text/html", "")) for o in outputs]

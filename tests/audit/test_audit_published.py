@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import kdfair_core
+import kdfair_audit
+from kdfair_audit import published_frame
+from kdfair_audit.errors import AuditError
 from kdfair_core import results
-from kdfair_core.auditing import published_frame
-from kdfair_core.auditing.errors import AuditError
 from kdfair_core.cli import main
 
 TRIFEATURE = Path(__file__).resolve().parents[2] / "data" / "trifeature" / "laptop"
@@ -53,7 +53,7 @@ def made_up():
 
 
 def test_roles_are_known(made_up):
-    report = kdfair_core.audit(made_up, n_boot=50)
+    report = kdfair_audit.audit(made_up, n_boot=50)
     models = report.frames["models"]
     assert list(zip(models["role"], models["n_runs"], strict=True)) == [
         ("teacher", 2),
@@ -78,22 +78,22 @@ def test_a_frame_for_a_file(made_up, tmp_path):
     assert "student_T4_s1" in frame and "student_T20_s0" not in frame
     path = tmp_path / "predictions.parquet"
     frame.to_parquet(path)
-    from_file = kdfair_core.audit(path, **given, n_boot=50)
-    direct = kdfair_core.audit(made_up, distilled=[1, 4], n_boot=50)
+    from_file = kdfair_audit.audit(path, **given, n_boot=50)
+    direct = kdfair_audit.audit(made_up, distilled=[1, 4], n_boot=50)
     for name, table in direct.frames.items():
         pd.testing.assert_frame_equal(from_file.frames[name], table)
 
 
 def test_what_the_results_do_not_have_is_said(made_up, tmp_path):
     with pytest.raises(AuditError, match="has no attribute 'texture'; it has 'color'"):
-        kdfair_core.audit(made_up, groups="texture")
+        kdfair_audit.audit(made_up, groups="texture")
     with pytest.raises(AuditError, match="no student of temperature 3"):
-        kdfair_core.audit(made_up, distilled=3)
+        kdfair_audit.audit(made_up, distilled=3)
     with pytest.raises(AuditError, match="are temperatures; got 'hot'"):
-        kdfair_core.audit(made_up, distilled="hot")
+        kdfair_audit.audit(made_up, distilled="hot")
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(AuditError, match="cannot read the published results"):
-        kdfair_core.audit(tmp_path)
+        kdfair_audit.audit(tmp_path)
     assert main(["audit", str(tmp_path)]) == 2
 
 
@@ -102,7 +102,7 @@ def test_published_trifeature_has_the_books_numbers():
     """The audit's EOD is that of the book's own frames, run by run averaged."""
     published = results.load("trifeature", "laptop")
     temperature = published.temperatures[0]
-    report = kdfair_core.audit(TRIFEATURE, distilled=temperature, groups="color", n_boot=100)
+    report = kdfair_audit.audit(TRIFEATURE, distilled=temperature, groups="color", n_boot=100)
     runs = published.group_fairness("color")
     own = runs[(runs["role"] == "ds") & (runs["temperature"] == temperature)]
     own = own[(own["soft_scale"] == "T2") & (own["alpha"] == 0.8)]

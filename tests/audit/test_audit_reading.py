@@ -9,7 +9,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
-import kdfair_core
+import kdfair_audit
 
 
 def _write(frame, folder, kind):
@@ -32,7 +32,7 @@ def _write(frame, folder, kind):
 
 @pytest.fixture
 def expected(binary, roles):
-    return kdfair_core.audit(binary, **roles).frames
+    return kdfair_audit.audit(binary, **roles).frames
 
 
 def _same(frames, expected):
@@ -43,19 +43,19 @@ def _same(frames, expected):
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "tsv", "csv.gz", "feather", "arrow", "arrows"])
 def test_files(binary, roles, expected, tmp_path, kind):
-    _same(kdfair_core.audit(_write(binary, tmp_path, kind), **roles).frames, expected)
+    _same(kdfair_audit.audit(_write(binary, tmp_path, kind), **roles).frames, expected)
 
 
 def test_arrow_table_and_mapping(binary, roles, expected):
-    _same(kdfair_core.audit(pa.Table.from_pandas(binary), **roles).frames, expected)
+    _same(kdfair_audit.audit(pa.Table.from_pandas(binary), **roles).frames, expected)
     columns = {name: binary[name].to_numpy() for name in binary}
-    _same(kdfair_core.audit(columns, **roles).frames, expected)
+    _same(kdfair_audit.audit(columns, **roles).frames, expected)
     lists = {name: binary[name].tolist() for name in binary}
-    _same(kdfair_core.audit(lists, **roles).frames, expected)
+    _same(kdfair_audit.audit(lists, **roles).frames, expected)
 
 
 def test_arrays_without_a_table(binary, expected):
-    report = kdfair_core.audit(
+    report = kdfair_audit.audit(
         label=binary["y"].to_numpy(),
         groups={"sex": binary["sex"], "age": binary["age"]},
         teacher=binary["teacher"],
@@ -67,8 +67,8 @@ def test_arrays_without_a_table(binary, expected):
 
 
 def test_arrays_of_several_runs(seeds, seed_roles):
-    table = kdfair_core.audit(seeds, **seed_roles)
-    arrays = kdfair_core.audit(
+    table = kdfair_audit.audit(seeds, **seed_roles)
+    arrays = kdfair_audit.audit(
         label=seeds["label"],
         groups={"color": seeds["color"]},
         teacher={f"seed={s}": seeds[f"teacher_s{s}"] for s in range(3)},
@@ -86,7 +86,7 @@ def test_arrays_of_several_runs(seeds, seed_roles):
 def test_kinds_of_labels(binary, roles, expected, kind):
     names = ["y", "teacher", "student", "scratch"]
     frame = binary.astype(dict.fromkeys(names, kind))
-    found = kdfair_core.audit(frame, **roles).frames["fairness"]
+    found = kdfair_audit.audit(frame, **roles).frames["fairness"]
     pd.testing.assert_frame_equal(found, expected["fairness"])
 
 
@@ -95,10 +95,10 @@ def test_labels_of_text_and_the_positive_class(binary, roles, expected):
     names = ["y", "teacher", "student", "scratch"]
     frame = binary.assign(**{name: binary[name].map(words) for name in names})
     for kind in ("object", "category", "string"):
-        report = kdfair_core.audit(frame.astype(dict.fromkeys(names, kind)), **roles)
+        report = kdfair_audit.audit(frame.astype(dict.fromkeys(names, kind)), **roles)
         pd.testing.assert_frame_equal(report.frames["fairness"], expected["fairness"])
         assert set(report.frames["groups"]["class"]) == {"", "yes"}
-    other = kdfair_core.audit(frame, **roles, positive="no").frames["groups"]
+    other = kdfair_audit.audit(frame, **roles, positive="no").frames["groups"]
     assert set(other["class"]) == {"", "no"}
     # What is a true positive of one class is a true negative of the other.
     tpr = other[other["metric"] == "tpr"]["value"].to_numpy()
@@ -108,11 +108,11 @@ def test_labels_of_text_and_the_positive_class(binary, roles, expected):
 
 def test_scores_of_the_positive_class(binary, roles, expected):
     frame = binary.assign(student=np.where(binary["student"] == 1, 0.9, 0.2))
-    report = kdfair_core.audit(frame, **roles)
+    report = kdfair_audit.audit(frame, **roles)
     for name in ("fairness", "changed_classes", "groups"):
         pd.testing.assert_frame_equal(report.frames[name], expected[name])
     assert "predicted from a score of 0.5 on" in report.notes[0]
-    strict = kdfair_core.audit(frame, **roles, threshold=0.95).frames["groups"]
+    strict = kdfair_audit.audit(frame, **roles, threshold=0.95).frames["groups"]
     student = strict[(strict["role"] == "distilled") & (strict["metric"] == "selection_rate")]
     assert (student["value"] == 0).all()
 
@@ -125,9 +125,9 @@ def test_scores_whose_first_label_is_the_other(binary, roles):
         student=np.where(binary["student"] == 1, 0.8, 0.1),
     )
     frame = frame[["y", "sex", "age", "teacher", "student", "scratch"]]
-    a = kdfair_core.audit(frame, **roles, positive="sick").frames["groups"]
+    a = kdfair_audit.audit(frame, **roles, positive="sick").frames["groups"]
     shuffled = frame.sample(frac=1, random_state=0)
-    b = kdfair_core.audit(shuffled, **roles, positive="sick").frames["groups"]
+    b = kdfair_audit.audit(shuffled, **roles, positive="sick").frames["groups"]
     pd.testing.assert_frame_equal(a, b)
     assert set(a["class"]) == {"", "sick"}
 
@@ -139,7 +139,7 @@ def test_scores_of_every_class(seeds, form):
     scores = rng.dirichlet(np.ones(4), len(seeds))
     predicted = np.array(classes)[scores.argmax(axis=1)]
     base = {name: seeds[name].to_numpy() for name in ("label", "color")}
-    plain = kdfair_core.audit(
+    plain = kdfair_audit.audit(
         {**base, "student": predicted}, label="label", groups="color", distilled="student"
     )
     if form == "columns":
@@ -148,7 +148,7 @@ def test_scores_of_every_class(seeds, form):
     else:
         columns = {"p": scores if form == "array" else pa.array(scores.tolist())}
         given = {"distilled": "p", "classes": classes}
-    report = kdfair_core.audit({**base, **columns}, label="label", groups="color", **given)
+    report = kdfair_audit.audit({**base, **columns}, label="label", groups="color", **given)
     pd.testing.assert_frame_equal(report.frames["fairness"], plain.frames["fairness"])
     assert plain.frames["calibration"].empty
     confidence = pd.Series(scores.max(axis=1)).groupby(seeds["color"]).mean()
@@ -162,7 +162,7 @@ def test_logits_are_predictions_but_not_calibrated(seeds):
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(len(seeds), 4)) * 5
     columns = {"y": rng.integers(0, 4, len(seeds)), "color": seeds["color"], "p": logits}
-    report = kdfair_core.audit(columns, label="y", groups="color", distilled="p")
+    report = kdfair_audit.audit(columns, label="y", groups="color", distilled="p")
     assert report.frames["calibration"].empty
     assert any("not probabilities" in note for note in report.notes)
 
@@ -173,7 +173,7 @@ def test_a_csv_in_another_encoding_when_it_is_named(binary, roles, tmp_path):
     for encoding in ("latin-1", "utf-16", "utf-8-sig"):
         frame.to_csv(path, index=False, encoding=encoding)
         given = {} if encoding == "utf-8-sig" else {"encoding": encoding}
-        report = kdfair_core.audit(path, **roles, **given)
+        report = kdfair_audit.audit(path, **roles, **given)
         assert report.counts.groups["sex"] == ["féminin", "mâle"]
 
 
@@ -181,7 +181,7 @@ def test_groups_keep_their_text_in_a_csv(binary, roles, tmp_path):
     frame = binary.assign(sex=binary["sex"].map({"F": "NA", "M": "007"}))
     path = tmp_path / "t.csv"
     frame.to_csv(path, index=False)
-    assert kdfair_core.audit(path, **roles).counts.groups["sex"] == ["007", "NA"]
+    assert kdfair_audit.audit(path, **roles).counts.groups["sex"] == ["007", "NA"]
 
 
 def test_missing_groups_become_one_or_are_left_out(binary, roles, tmp_path):
@@ -189,13 +189,13 @@ def test_missing_groups_become_one_or_are_left_out(binary, roles, tmp_path):
     path = tmp_path / "t.csv"
     frame.to_csv(path, index=False)
     for data in (frame, path):
-        own = kdfair_core.audit(data, **roles, missing="group")
+        own = kdfair_audit.audit(data, **roles, missing="group")
         assert own.counts.group_names("sex") == ["F", "M", "(missing)"]
-        without = kdfair_core.audit(data, **roles, missing="exclude")
+        without = kdfair_audit.audit(data, **roles, missing="exclude")
         assert without.counts.group_names("sex") == ["F", "M"]
         assert any("200 of 2,000 examples have no 'sex'" in note for note in without.notes)
         known = frame.dropna()
-        expected = kdfair_core.audit(known, **roles).frames["fairness"]
+        expected = kdfair_audit.audit(known, **roles).frames["fairness"]
         found = without.frames["fairness"]
         mine = (expected["attribute"] == "sex") & (expected["metric"] == "eod")
         np.testing.assert_array_equal(found[mine]["value"], expected[mine]["value"])
@@ -211,7 +211,7 @@ def test_groups_and_classes_are_in_natural_order():
         "bin": [f"{10 * (i % 12)}-{10 * (i % 12) + 9}" for i in range(n)],
         "s": [f"class {i}" for i in y],
     }
-    report = kdfair_core.audit(columns, label="y", groups="bin", distilled="s")
+    report = kdfair_audit.audit(columns, label="y", groups="bin", distilled="s")
     assert report.counts.class_names[:3] == ["class 0", "class 1", "class 2"]
     assert report.counts.class_names[-1] == "class 11"
     assert report.counts.group_names("bin")[:3] == ["0-9", "10-19", "20-29"]

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import kdfair_core
-from kdfair_core.auditing import merging
-from kdfair_core.auditing.errors import AuditError
-from kdfair_core.auditing.words import points, span
+import kdfair_audit
+from kdfair_audit import merging
+from kdfair_audit.errors import AuditError
+from kdfair_audit.numbers import points, span
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -36,7 +36,7 @@ HOSTILE = [
 
 @pytest.fixture
 def report(binary, roles):
-    return kdfair_core.audit(binary, **roles)
+    return kdfair_audit.audit(binary, **roles)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def hostile():
         "t:T=4": names[np.where(rng.random(n) < 0.1, rng.integers(0, len(HOSTILE), n), y)],
     }
     label, group, other, student, teacher = columns
-    return kdfair_core.audit(
+    return kdfair_audit.audit(
         columns,
         label=label,
         groups=[group, other],
@@ -151,7 +151,7 @@ def test_html_and_markdown_show_the_same_numbers(report):
 
 
 def test_changed_classes_are_shown_relative_to_overall(report, seeds, seed_roles):
-    seeded = kdfair_core.audit(seeds, **seed_roles, n_boot=50)
+    seeded = kdfair_audit.audit(seeds, **seed_roles, n_boot=50)
     for one in (report, seeded):
         changed = one.frames["changed_classes"]
         hits = changed[changed["significant"]]
@@ -175,7 +175,7 @@ def test_a_card_lists_the_classes_that_changed_most_and_says_how_many_more():
     y = np.repeat(np.arange(n), 60)
     student = np.where(np.arange(len(y)) % 60 < np.repeat(np.arange(n) + 12, 60), (y + 1) % n, y)
     columns = {"y": y, "g": np.tile(["a", "b"], 600), "t": y, "s": student}
-    report = kdfair_core.audit(
+    report = kdfair_audit.audit(
         columns, label="y", groups="g", teacher="t", distilled="s", n_boot=50
     )
     assert report.frames["changed_classes"]["significant"].all()
@@ -190,7 +190,7 @@ def test_a_notebook_shows_a_part_of_a_page(report, seeds, seed_roles):
     part = report._repr_html_()
     assert "<html" not in part and "<h1" not in part
     assert part.count("data-ka-theme") == report.to_html().count("data-ka-theme") - 1
-    with_dial = kdfair_core.audit(seeds, **seed_roles, n_boot=100)._repr_html_()
+    with_dial = kdfair_audit.audit(seeds, **seed_roles, n_boot=100)._repr_html_()
     assert 'data-kd-temperatures="1 4" data-kd-start="1"' in with_dial
     assert with_dial.count("<section data-ka-at=") == 4
     assert "kd-temperatures" not in part.replace("kdTemperatures", "")
@@ -229,9 +229,9 @@ def test_a_place_that_cannot_be_written(report, tmp_path):
 def test_the_look_is_the_books():
     from importlib import resources
 
-    from kdfair_core.charts import theme
+    from kdfair_book.charts import theme
 
-    css = (resources.files("kdfair_core.auditing") / "static" / "report.css").read_text()
+    css = (resources.files("kdfair_audit") / "static" / "report.css").read_text()
     same = {"ink": "ink", "muted": "muted", "grid": "grid", "surface": "surface"}
     same |= {"teacher": "teacher", "baseline": "nds", "distilled": "ds"}
     for mine, name in same.items():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kdfair_core.auditing.errors import AuditError
-from kdfair_core.auditing.roles import Model, comparisons, resolve, run_pairs, settings
+from kdfair_audit.errors import AuditError
+from kdfair_audit.roles import Model, comparisons, resolve, run_pairs, settings
 
 COLUMNS = [
     "y",

@@ -4,22 +4,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import kdfair_core
-from kdfair_core.auditing.changes import MCNEMAR, WELCH
-from kdfair_core.auditing.errors import AuditError
-from kdfair_core.auditing.rules import lost, parse
+import kdfair_audit
+from kdfair_audit.changes import MCNEMAR, WELCH
+from kdfair_audit.errors import AuditError
+from kdfair_audit.rules import lost, parse
 
 
 @pytest.fixture
 def report(binary, roles):
-    return kdfair_core.audit(binary.rename(columns={"age": "age group"}), **{
+    return kdfair_audit.audit(binary.rename(columns={"age": "age group"}), **{
         **roles, "groups": ["sex", "age group"]
     })  # fmt: skip
 
 
 @pytest.fixture
 def seeded(seeds, seed_roles):
-    return kdfair_core.audit(seeds, **seed_roles, n_boot=200)
+    return kdfair_audit.audit(seeds, **seed_roles, n_boot=200)
 
 
 def _fairness(report, metric, role="distilled", column="value", attribute="sex"):
@@ -158,7 +158,7 @@ def mixed():
 
 def test_only_losses_are_counted_as_worse(mixed):
     given = {"label": "y", "groups": ["g", "twin"], "teacher": "t", "n_boot": 50}
-    report = kdfair_core.audit(mixed, **given, distilled="s")
+    report = kdfair_audit.audit(mixed, **given, distilled="s")
     changes = report.frames["changed_groups"].query("attribute == 'g'").set_index("group")
     assert list(changes.index[changes["significant"]]) == list("abcde")
     assert report.broken(["changed_groups(g, teacher) > 0", "worse_groups(g, teacher) > 0"]) == [
@@ -167,7 +167,7 @@ def test_only_losses_are_counted_as_worse(mixed):
     ]
     assert report.broken(["worse_groups(g, teacher) > 4", "worse_classes(teacher) > 3"]) == []
     assert len(report.broken(["worse_classes(teacher) > 2"])) == 1
-    better = kdfair_core.audit(mixed, **given, distilled="better")
+    better = kdfair_audit.audit(mixed, **given, distilled="better")
     assert len(better.broken(["changed_groups(g, teacher) > 5", "changed_classes > 2"])) == 2
     assert better.broken(["worse_groups(g, teacher) > 0", "worse_classes > 0"]) == []
     assert better.broken(["worse_groups(g, teacher) < 1"]) == [
@@ -223,14 +223,14 @@ UNJUDGED = [
 
 @pytest.mark.parametrize(("rule", "why"), UNJUDGED)
 def test_what_cannot_be_judged_breaks_its_rule(binary, roles, rule, why):
-    report = kdfair_core.audit(binary.head(25), **roles, n_boot=50)
+    report = kdfair_audit.audit(binary.head(25), **roles, n_boot=50)
     said = f"{rule}: undefined ({why}), so that nothing shows the rule to hold"
     assert report.broken([rule]) == [said]
     assert report.broken(["accuracy < 10%", "eod(sex) > 100%"]) == []  # these are defined
 
 
 def test_a_worst_group_that_cannot_be_judged_is_undefined_at_each_temperature(seeds, seed_roles):
-    report = kdfair_core.audit(seeds.head(40), **seed_roles, n_boot=50)
+    report = kdfair_audit.audit(seeds.head(40), **seed_roles, n_boot=50)
     assert [line.split(":")[0] for line in report.broken(["worst_gap(color) < -5%"])] == [
         "worst_gap(color) < -5% (T = 1)",
         "worst_gap(color) < -5% (T = 4)",
@@ -250,6 +250,6 @@ def test_every_temperature_is_judged_unless_one_is_named(seeded):
 
 def test_an_undefined_number_does_not_pass(binary, roles):
     binary["sex"] = binary["y"].map({0: "M", 1: "F"})
-    report = kdfair_core.audit(binary, **roles)
+    report = kdfair_audit.audit(binary, **roles)
     (line,) = report.broken(["eod(sex) > 0.05"])
     assert line == "eod(sex) > 0.05: undefined, so that nothing shows the rule to hold"

@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from kdfair_core.auditing.statistics import (
+from kdfair_audit.statistics import (
     gap_to_rest,
     mean_rate,
     paired_change,

@@ -1,0 +1,207 @@
+"""The scorecard: claims against studies, a verdict in each cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kdfair_book import claims
+from kdfair_core import studies
+
+#: Verdict -> sign and word: never by color alone.
+SIGNS = {
+    "holds": "✓",
+    "fails": "✗",
+    "undecided": "?",
+    "not measured": "–",
+}
+
+ASKED = {"classes": "ten classes or more", "groups": "groups of people or things"}
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+_STYLE = """<style>
+.kd-score { border-collapse: collapse; font-size: 0.85rem; }
+.kd-score th, .kd-score td { border-bottom: 1px solid var(--kd-grid, #8888);
+  padding: 0.35rem 0.4rem; text-align: left; vertical-align: top; }
+.kd-score thead th { vertical-align: bottom; }
+.kd-score tbody th { font-weight: 400; min-width: 10.5rem; }
+.kd-score a { text-decoration: none; }
+.kd-score a:hover, .kd-score a:focus { text-decoration: underline; }
+.kd-score small { display: block; font-size: 0.75rem; opacity: 0.85; }
+.kd-holds { color: var(--kd-ds, #0b62a5); font-weight: 700; white-space: nowrap; }
+.kd-fails { color: var(--kd-mark, #a8124f); font-weight: 700; white-space: nowrap; }
+.kd-undecided, .kd-not-measured { color: var(--kd-muted, #4f5964); white-space: nowrap; }
+.kd-reasons details { border-top: 1px solid var(--kd-grid, #8888); padding: 0.3rem 0; margin: 0; }
+.kd-reasons summary { cursor: pointer; }
+.kd-reasons ul { font-size: 0.9rem; }
+.text_html:has(> .kd-reasons) { background: none !important; color: inherit !important; }
+.kd-across { overflow-x: auto; }
+.text_html:has(> .kd-across) { background: none !important; color: inherit !important; }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """A scorecard that shows itself: a table for readers, plain text elsewhere.
+
+    Attributes
+    ----------
+    frame
+        From :func:`kdfair_book.claims.scorecard`.
+    page
+        From the name of a study to the address of its page.
+    """
+
+    frame: pd.DataFrame
+    page: Callable[[str], str]
+
+    def _columns(self) -> list[tuple[str, str]]:
+        """Studies that were measured, with their profile."""
+        pairs = self.frame.loc[self.frame["profile"] != "", ["study", "profile"]]
+        return [tuple(pair) for pair in pairs[pairs["study"] != "all"].drop_duplicates().to_numpy()]
+
+    def _repr_html_(self) -> str:
+        columns = self._columns()
+        head = "".join(
+            f'<th scope="col">{escape(study)}<small>{escape(profile)}{_beyond(study)}</small></th>'
+            for study, profile in columns
+        )
+        body = "".join(self._row(claim, columns) for claim in claims.CLAIMS)
+        title = "Verdict on each claim, for each study that was measured"
+        return (
+            f'{_STYLE}<div class="kd-across" tabindex="0" role="region" aria-label="{title}">'
+            f'<table class="kd-score"><thead><tr><th scope="col">claim</th>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>"
+        )
+
+    def _row(self, claim: claims.Claim, columns: Sequence[tuple[str, str]]) -> str:
+        rows = self.frame[self.frame["claim"] == claim.id]
+        ours = "<small>our question, not the paper's claim</small>" if claim.ours else ""
+        name = f'<th scope="row">{escape(claim.sentence)}{ours}</th>'
+        if claim.asks == "studies":
+            cells = "; ".join(self._verdict(row) for row in rows.to_dict("records"))
+            return f'<tr>{name}<td colspan="{max(1, len(columns))}">{cells}</td></tr>'
+        cells = ""
+        asked = f"asked of studies with {ASKED[claim.asks]}"
+        for study, profile in columns:
+            mine = rows[(rows["study"] == study) & (rows["profile"] == profile)]
+            found = "".join(f"<div>{self._verdict(row)}</div>" for row in mine.to_dict("records"))
+            nothing = f'<span class="kd-not-measured" title="{asked}">· not asked</span>'
+            cells += f"<td>{found or nothing}</td>"
+        return f"<tr>{name}{cells}</tr>"
+
+    def _verdict(self, row: dict) -> str:
+        """One verdict, with its attribute, linked to the study's page; the numbers on hover."""
+        word, why = row["verdict"], escape(numbers(row))
+        text = f"{SIGNS[word]} {word}"
+        kind = f'class="kd-{word.replace(" ", "-")}" title="{why}"'
+        about = f"<small>{escape(str(row['attribute']))}</small>" if row["attribute"] else ""
+        page = "" if word == "not measured" or row["study"] == "all" else self.page(row["study"])
+        if not page:
+            return f"<span {kind}>{text}</span>{about}"
+        return (
+            f'<a href="{escape(page)}#figure-{escape(figure_name(row))}" {kind}>{text}</a>{about}'
+        )
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            f"{SIGNS[row['verdict']]} {row['verdict']:12} {row['claim']:28} {row['study']}"
+            f"{' ' + row['profile'] if row['profile'] else ''}"
+            f"{' by ' + row['attribute'] if row['attribute'] else ''}: {numbers(row)}"
+            for row in self.frame.to_dict("records")
+        )
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """What every verdict rests on: a block for each claim that opens."""
+
+    frame: pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        blocks = []
+        for claim in claims.CLAIMS:
+            rows = self.frame[(self.frame["claim"] == claim.id) & (self.frame["profile"] != "")]
+            items = "".join(
+                f"<li>{escape(str(row['study']))}, {escape(str(row['profile']))}"
+                f"{', ' + escape(str(row['attribute'])) if row['attribute'] else ''}: "
+                f"<strong>{SIGNS[row['verdict']]} {row['verdict']}</strong>. "
+                f"{escape(numbers(row))}.</li>"
+                for row in rows.to_dict("records")
+            )
+            blocks.append(
+                f"<details><summary>{escape(claim.sentence)}</summary>"
+                f"<ul>{items or '<li>nothing was measured</li>'}</ul></details>"
+            )
+        return f'{_STYLE}<div class="kd-reasons">{"".join(blocks)}</div>'
+
+    def __repr__(self) -> str:
+        return repr(Scorecard(self.frame, study_page))
+
+
+def reasons(frame: pd.DataFrame) -> Reasons:
+    """What every verdict of a scorecard rests on."""
+    return Reasons(frame)
+
+
+def numbers(row: dict) -> str:
+    """What a verdict rests on, in a sentence."""
+    if np.isnan(row["p_value"]):
+        return str(row["why"])
+    shares = claims.get(row["claim"]).shares
+    low, effect, high = (
+        f"{row[name] * (100 if shares else 1):.2g}" for name in ("low", "effect", "high")
+    )
+    unit = f" {shares}" if shares else ""
+    interval = "" if np.isnan(row["low"]) else f" [{low}, {high}]"
+    opposite = row["p_opposite_adjusted"]
+    against = f" ({opposite:.2g} for the opposite)" if opposite <= claims.LEVEL else ""
+    return (
+        f"{row['why']}; p = {row['p_adjusted']:.2g} after correction{against}, effect "
+        f"{effect}{unit}{interval}, n = {row['n']:.0f}"
+    )
+
+
+def _beyond(study: str) -> str:
+    """What marks a study that is not one of the paper's."""
+    known = study in studies.names()
+    return "" if not known or studies.get(study).in_paper else ", not in the paper"
+
+
+def study_page(study: str) -> str:
+    """Address of a study's page from a page beside it; "" if the book has none."""
+    for name in (study, study.replace("-", "_"), study.partition("-")[0]):
+        if (NOTEBOOKS / f"{name}.ipynb").is_file():
+            return f"{name}.html"
+    return ""
+
+
+def figure_name(row: dict) -> str:
+    """Name of the figure, in the study's page, that a verdict rests on."""
+    attribute = str(row["attribute"])
+    if row["figure"] == "fairness":
+        return f"fairness-{attribute}"
+    if row["figure"] == "individual-fairness":
+        return f"individual-fairness-{attribute.partition(' ')[0]}"
+    return str(row["figure"])
+
+
+def scorecard(
+    frame: pd.DataFrame | None = None, *, page: Callable[[str], str] = study_page
+) -> Scorecard:
+    """Claims against studies.
+
+    Parameters
+    ----------
+    frame
+        From :func:`kdfair_book.claims.scorecard`; computed if None.
+    page
+        From the name of a study to the address of its page.
+    """
+    return Scorecard(claims.scorecard() if frame is None else frame, page)

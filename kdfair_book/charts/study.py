@@ -1,0 +1,412 @@
+"""Figures of one study's published results."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kdfair_book import evidence
+from kdfair_core.results import Results
+
+from .figure import Figure, Panel
+from .temperature import against_temperature, is_cut
+
+#: Column of a fairness frame -> axis title, which way is better, name in a sentence.
+METRICS = {
+    "accuracy": ("accuracy (%)", "Accuracy: higher is better", "accuracy"),
+    "eod": ("EOD (%)", "EOD: lower is fairer", "EOD"),
+    "dpd": ("DPD (%)", "DPD: lower is more equal", "DPD"),
+}
+SCALE_NAMES = {"T2": "DS with T²", "none": "DS without"}
+CUT = "Bands that reach an edge go on beyond it; see the numbers. "
+ROLE_NAMES = {"teacher": "teacher", "nds": "NDS", "ds": "DS"}
+
+
+def setting(
+    results: Results, alpha: float | None = None, soft_scale: str | None = None
+) -> tuple[float, str]:
+    """The weight and the scaling of the soft term that a figure shows.
+
+    By default the paper's alpha = 0.8 and "T2", else the last that was measured.
+
+    Raises
+    ------
+    ValueError
+        If it was not measured.
+    """
+
+    def choose(what: str, given: Any, usual: Any, choices: Sequence[Any]) -> Any:
+        if given is None:
+            return usual if usual in choices else choices[-1]
+        if given not in choices:
+            listed = ", ".join(str(c) for c in choices)
+            raise ValueError(f"{what} {given!r} was not measured; choose from {listed}")
+        return given
+
+    return (
+        choose("alpha", alpha, 0.8, results.alphas),
+        choose("soft_scale", soft_scale, "T2", results.soft_scales),
+    )
+
+
+def at_setting(frame: pd.DataFrame, alpha: float, soft_scales: Iterable[str]) -> pd.DataFrame:
+    """Rows without a temperature, and the rows of distilled students at this setting."""
+    ds = frame["temperature"].notna()
+    return frame[~ds | ((frame["alpha"] == alpha) & frame["soft_scale"].isin(list(soft_scales)))]
+
+
+def _lines(summary: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
+    """Rows for :func:`against_temperature`, fractions as percent."""
+    lines = pd.DataFrame({"series": names, "T": summary["temperature"]})
+    for column in ("mean", "low", "high"):
+        lines[column] = (100 * summary[column]).clip(0, 100)  # no interval beyond what can be
+    return lines
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f}"
+
+
+def fairness(
+    results: Results,
+    attribute: str,
+    *,
+    start: float = 4,
+    alpha: float | None = None,
+    soft_scale: str | None = None,
+    metrics: Sequence[str] = ("accuracy", "eod", "dpd"),
+) -> Figure:
+    """Accuracy, EOD and DPD against temperature, as the paper's Figure 4.
+
+    Parameters
+    ----------
+    results
+        Published results.
+    attribute
+        The sensitive attribute.
+    start
+        Temperature at which the dial starts.
+    alpha, soft_scale
+        Which distilled students; ``soft_scale="both"`` draws both scalings.
+    metrics
+        Which panels, out of accuracy, eod, dpd.
+
+    Raises
+    ------
+    ValueError
+        If the attribute, the setting or a metric is unknown.
+    """
+    unknown = [m for m in metrics if m not in METRICS]
+    if unknown:
+        raise ValueError(f"unknown metric {unknown[0]!r}; choose from {', '.join(METRICS)}")
+    both = soft_scale == "both"
+    alpha, scale = setting(results, alpha, None if both else soft_scale)
+    scales = results.soft_scales if both else [scale]
+    summary = at_setting(evidence.fairness_intervals(results, attribute), alpha, scales)
+    summary = summary[summary["role"].isin(ROLE_NAMES)]
+    names = summary["role"].map(ROLE_NAMES)
+    if both:
+        names = names.where(summary["role"] != "ds", summary["soft_scale"].map(SCALE_NAMES))
+    floor = float(summary.loc[summary["metric"] == "dpd", "floor"].iloc[0])
+    known = summary.groupby("metric")["mean"].count() > 0
+    without = [m for m in metrics if not known[m]]
+    metrics = [m for m in metrics if known[m]]
+
+    panels = []
+    cut = False
+    for metric in metrics:
+        axis, title, said = METRICS[metric]
+        rows = summary[summary["metric"] == metric]
+        lines = _lines(rows, names[rows.index])
+        if metric == "dpd":
+            perfect = {"series": "no errors", "T": np.nan, "mean": 100 * floor}
+            lines = pd.concat([lines, pd.DataFrame([perfect])], ignore_index=True)
+        chart = against_temperature(lines, results.temperatures, y_title=axis)
+        panels.append(Panel(chart, title, _trend(lines, said), width=370, height=270))
+        cut = cut or is_cut(lines)
+
+    table = _fairness_table(summary, names, metrics)
+    which = "distilled students (DS) of a scaling" if both else "distilled student (DS)"
+    return Figure(
+        name=f"fairness-{attribute}" + ("-scales" if both else ""),
+        title=f"Fairness by {attribute.replace('_', ' ')} against temperature",
+        caption=(
+            f"Each point is a mean over seeds of the {which}; the band is the 95 % interval of "
+            "what one trained model has in the population, over test examples and seeds. Where "
+            "groups are compared, noise adds to the largest difference: the points still have it, "
+            "the bands are freed of it and may lie below their points. So compare points with "
+            "points and bands with bands. Level lines are the teacher and the student trained "
+            "without it (NDS). "
+            f"A classifier without any error has a DPD of {_percent(floor)} % here, because the "
+            "labels themselves are not spread evenly over the groups. "
+            + "".join(
+                f"{METRICS[m][2]} is not defined: fewer than two groups have examples of the "
+                "labels that it needs. "
+                for m in without
+            )
+            + (CUT if cut else "")
+            + "*Turn the dial and ask "
+            "whether the band of the DS leaves that of the NDS, and which way.*"
+        ),
+        badge=results.profile,
+        panels=panels,
+        table=table,
+        temperatures=results.temperatures,
+        start=start,
+        readout=_fairness_readout(summary, names, metrics, results.temperatures),
+        columns=min(3, len(panels)),
+    )
+
+
+def _trend(lines: pd.DataFrame, said: str) -> str:
+    """One sentence that says what a panel of level lines and curves shows."""
+    parts = []
+    for name, rows in lines.groupby("series", sort=False):
+        if rows["T"].isna().all():
+            parts.append(f"{name} {rows['mean'].iloc[0]:.2f}")
+            continue
+        rows = rows.sort_values("T")
+        first, last = rows.iloc[0], rows.iloc[-1]
+        low, high = rows.iloc[rows["mean"].argmin()], rows.iloc[rows["mean"].argmax()]
+        parts.append(
+            f"{name} from {first['mean']:.2f} at T = {first['T']:g} to {last['mean']:.2f} at "
+            f"T = {last['T']:g}, lowest {low['mean']:.2f} at T = {low['T']:g}, highest "
+            f"{high['mean']:.2f} at T = {high['T']:g}"
+        )
+    return f"Line chart of {said} in percent against temperature: {'; '.join(parts)}."
+
+
+def _fairness_table(
+    summary: pd.DataFrame, names: pd.Series, metrics: Sequence[str]
+) -> pd.DataFrame:
+    """A row a model, with mean and interval of each metric in percent."""
+    rows: dict[str, dict[str, Any]] = {}
+    for row in _records(summary.assign(name=names)):
+        t = row["temperature"]
+        label = row["name"] if pd.isna(t) else f"{row['name']}, T = {t:g}"
+        if row["metric"] in metrics:
+            title = METRICS[row["metric"]][2]
+            cells = rows.setdefault(label, {"model": label, "runs": int(row["n_runs"])})
+            cells[f"{title} (%)"] = 100 * row["mean"]
+            cells[f"{title} low"] = 100 * row["low"]
+            cells[f"{title} high"] = 100 * row["high"]
+    return pd.DataFrame(list(rows.values()))
+
+
+def _fairness_readout(
+    summary: pd.DataFrame,
+    names: pd.Series,
+    metrics: Sequence[str],
+    temperatures: Sequence[float],
+) -> dict[float, str]:
+    """For each temperature, the numbers of every model there."""
+    values = {
+        (row["name"], row["temperature"], row["metric"]): row["mean"]
+        for row in _records(summary.assign(name=names))
+    }
+    level = [name for name in ("NDS", "teacher") if name in set(names)]
+    curves = dict.fromkeys(names[summary["temperature"].notna()])
+
+    def numbers(name: str, t: float) -> str:
+        found = [
+            f"{METRICS[m][2]} {_percent(value)} %"
+            for m in metrics
+            for (who, at, metric), value in values.items()
+            if who == name and metric == m and (at == t or pd.isna(at))
+        ]
+        return f"{name}: {', '.join(found)}"
+
+    return {
+        t: f"T = {t:g}. " + "; ".join(numbers(name, t) for name in [*curves, *level]) + "."
+        for t in temperatures
+    }
+
+
+def affected_counts(
+    results: Results,
+    *,
+    start: float = 4,
+    alpha: float | None = None,
+    soft_scale: str | None = None,
+) -> Figure:
+    """#SC and #TC against temperature with what chance alone would give, as Figure 3.
+
+    Parameters are those of :func:`fairness`.
+    """
+    alpha, scale = setting(results, alpha, soft_scale)
+    counts = at_setting(results.affected_counts(), alpha, [scale])
+    null = counts[counts["comparison"] == "null"]
+    n_classes = int(counts["n_classes"].iloc[0])
+    chance = {k: float(counts[f"chance_{k}"].iloc[0]) for k in ("low", "mean", "high")}
+
+    panels, readouts = [], []
+    for comparison, sides in (("SC", "NDS and DS"), ("TC", "teacher and DS")):
+        rows = counts[counts["comparison"] == comparison]
+        lines = [
+            pd.DataFrame({"series": name, "T": rows["temperature"], "mean": rows[column]})
+            for name, column in (("level 0.05", "significant"), ("after BH", "significant_bh"))
+        ]
+        if comparison == "SC" and not null.empty:
+            lines.append(
+                pd.DataFrame(
+                    {"series": "null control", "T": np.nan, "mean": null["significant"].iloc[:1]}
+                )
+            )
+        joined = pd.concat(lines, ignore_index=True)
+        joined[["low", "high"]] = np.nan
+        chart = against_temperature(
+            joined,
+            results.temperatures,
+            y_title="classes",
+            digits=0,
+            band=chance,
+            zero=True,
+        )
+        counted = ", ".join(
+            f"{m} at T = {t:g}"
+            for t, m in zip(rows["temperature"], rows["significant"], strict=True)
+        )
+        panels.append(
+            Panel(
+                chart,
+                f"#{comparison}: {sides} differ",
+                f"Number of {n_classes} classes whose relative accuracy differs between {sides}: "
+                f"{counted}.",
+            )
+        )
+        by_t = rows.set_index("temperature")
+        readouts.append(
+            {
+                t: f"#{comparison} {int(by_t.loc[t, 'significant'])} "
+                f"({int(by_t.loc[t, 'significant_bh'])} after BH)"
+                for t in by_t.index
+            }
+        )
+    table = _counts_table(counts)
+    control = (
+        f" A second, independent set of non-distilled students differs from the first in "
+        f"{int(null['significant'].iloc[0])}: that is the null control."
+        if not null.empty
+        else ""
+    )
+    return Figure(
+        name="affected-classes",
+        title="Significantly affected classes against temperature",
+        caption=(
+            f"How many of the {n_classes} classes Welch's test calls different at level 0.05, and "
+            "how many remain after Benjamini and Hochberg's correction. If nothing differed at "
+            f"all, {chance['mean']:.1f} would be expected and the gray band ({chance['low']:.0f} "
+            f"to {chance['high']:.0f}) would hold 95 % of the counts.{control} *Only what rises "
+            "out of the band is more than chance.*"
+        ),
+        badge=results.profile,
+        panels=panels,
+        table=table,
+        temperatures=results.temperatures,
+        start=start,
+        readout={
+            t: f"T = {t:g}. " + "; ".join(r[t] for r in readouts if t in r) + "."
+            for t in results.temperatures
+        },
+    )
+
+
+def _counts_table(counts: pd.DataFrame) -> pd.DataFrame:
+    named = {"SC": "#SC: NDS and DS", "TC": "#TC: teacher and DS", "null": "null control"}
+    table = pd.DataFrame(
+        {
+            "comparison": [
+                named[c] + ("" if pd.isna(t) else f", T = {t:g}")
+                for c, t in zip(counts["comparison"], counts["temperature"], strict=True)
+            ]
+        }
+    )
+    for title, column in (
+        ("classes", "n_classes"),
+        ("significant", "significant"),
+        ("after BH", "significant_bh"),
+    ):
+        table[title] = counts[column].astype(int).to_numpy()
+    for title, column in (
+        ("chance, low", "chance_low"),
+        ("chance, mean", "chance_mean"),
+        ("chance, high", "chance_high"),
+    ):
+        table[title] = counts[column].astype(float).to_numpy()
+    return table
+
+
+def individual_fairness(
+    results: Results,
+    *,
+    space: str = "input",
+    start: float = 4,
+    alpha: float | None = None,
+    soft_scale: str | None = None,
+) -> Figure:
+    """Individual unfairness against temperature (lower is fairer).
+
+    Parameters are those of :func:`fairness`; ``space`` names where distances are measured.
+    """
+    alpha, scale = setting(results, alpha, soft_scale)
+    summary = at_setting(evidence.unfairness_summary(results, space), alpha, [scale])
+    rows = [
+        (ROLE_NAMES[r["role"]], r["temperature"], r["mean"], r["low"], r["high"], r["n_runs"])
+        for r in _records(summary[summary["role"].isin(ROLE_NAMES)])
+    ]
+    lines = pd.DataFrame(rows, columns=["series", "T", "mean", "low", "high", "runs"])
+    said = {
+        t: f"T = {t:g}. Individual unfairness of the DS: {mean:.4f}."
+        for _, t, mean, *_ in rows
+        if pd.notna(t)
+    }
+    table = lines.drop(columns=["series", "T"])
+    table.insert(
+        0,
+        "model",
+        [
+            n if pd.isna(t) else f"{n}, T = {t:g}"
+            for n, t in zip(lines["series"], lines["T"], strict=True)
+        ],
+    )
+    for column in ("mean", "low", "high"):
+        table[column] = table[column].map("{:.4f}".format)
+    return Figure(
+        name=f"individual-fairness-{space}",
+        title="Individual unfairness against temperature",
+        caption=(
+            "Mean change of the predicted probabilities between two examples, divided by the "
+            f"distance of the examples (cosine distance, {space} space). Bands are 95 % intervals "
+            "over examples and seeds. All models answer the same examples, and others would move "
+            "all lines together: lines can differ for sure where their bands overlap. "
+            + (CUT if is_cut(lines) else "")
+            + "*A student that treats similar examples alike lies low.*"
+        ),
+        badge=results.profile,
+        panels=[
+            Panel(
+                against_temperature(
+                    lines, results.temperatures, y_title="individual unfairness", digits=4
+                ),
+                "Individual unfairness: lower is fairer",
+                "Line chart of individual unfairness against temperature: "
+                + "; ".join(
+                    f"{n} {m:.4f}" + ("" if pd.isna(t) else f" at T = {t:g}")
+                    for n, t, m, *_ in rows
+                )
+                + ".",
+                width=740,
+                height=280,
+            )
+        ],
+        table=table,
+        temperatures=results.temperatures,
+        start=start,
+        readout=said,
+        columns=1,
+    )

@@ -1,0 +1,19 @@
+"""The paper's claims, each with its test, and verdicts computed from published results.
+
+A verdict is one of
+
+- "holds": the test rejects, at level 0.05 after Holm's correction over studies, that there is
+  nothing or the opposite;
+- "fails": it rejects the opposite way, at the same level; or the interval of the effect ends below
+  the smallest effect that would matter, which was fixed beforehand;
+- "undecided": neither; what was measured is compatible with the claim and with its failure;
+- "not measured": the runs that the test needs are not there.
+
+The tests, their directions, temperatures and smallest effects stand in :data:`CLAIMS`; they were
+fixed before any result was looked at. Nobody types a verdict.
+"""
+
+from kdfair_book.claims.registry import CLAIMS, Claim, get
+from kdfair_book.claims.scoring import LEVEL, VERDICTS, check, judge, scorecard, verdict
+
+__all__ = ["CLAIMS", "LEVEL", "VERDICTS", "Claim", "check", "get", "judge", "scorecard", "verdict"]

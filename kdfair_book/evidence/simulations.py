@@ -1,0 +1,72 @@
+"""Simulated coverage of the intervals, as stored under ``data/simulations/``.
+
+    python -m kdfair_book.evidence.simulations
+
+makes the tables anew (some minutes); the pages read them and repeat a small part on the spot.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy
+
+from kdfair_book.evidence import coverage
+
+FOLDER = Path(__file__).parents[2] / "data" / "simulations"
+
+ARGUMENTS: dict[str, Any] = {"n_studies": 1000, "n_boot": 400, "level": 0.95, "seed": 20250}
+
+TABLES: dict[str, Callable[..., pd.DataFrame]] = {
+    "coverage": coverage.simulate_coverage,
+    "differences": coverage.simulate_difference_coverage,
+}
+
+
+def stored(name: str, folder: Path = FOLDER) -> pd.DataFrame:
+    """A stored table: "coverage" or "differences"; ``attrs`` hold how it was made.
+
+    Raises
+    ------
+    ValueError
+        For another name.
+    """
+    if name not in TABLES:
+        raise ValueError(f"unknown simulation {name!r}; expected one of {', '.join(TABLES)}")
+    frame = pd.read_csv(folder / f"{name}.csv")
+    frame.attrs = json.loads((folder / "manifest.json").read_text())[name]
+    return frame
+
+
+def make(folder: Path = FOLDER, **arguments: Any) -> None:
+    """Simulate both tables and write them with a manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = ARGUMENTS | arguments
+    manifest = {}
+    for name, simulate in TABLES.items():
+        start = time.perf_counter()
+        simulate(**arguments).to_csv(
+            folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n"
+        )
+        manifest[name] = {
+            "function": f"{simulate.__module__}.{simulate.__name__}",
+            "arguments": arguments,
+            "seconds": round(time.perf_counter() - start),
+            "versions": {
+                "python": ".".join(map(str, sys.version_info[:3])),
+                "numpy": np.__version__,
+                "scipy": scipy.__version__,
+            },
+        }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    make()

@@ -1,0 +1,5 @@
+"""Explorers of published results for JupyterLab."""
+
+from kdfair_book.explore.widgets import Explorer, explore
+
+__all__ = ["Explorer", "explore"]
