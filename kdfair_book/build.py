@@ -3,8 +3,8 @@
     notebooks/*.ipynb  --papermill-->  book/studies/*.ipynb  --jupyter-book-->  _build/html
 
 Only what changed is done again. What a step read is remembered as hashes of contents in
-``.build/state.json``: a notebook runs again when it, the code of ``kdfair_core`` or the data that
-it reads has changed; the pages are made again when anything that is written in them has.
+``.build/state.json``: a notebook runs again when it, the packages' code or the data that it reads
+has changed; the pages are made again when anything that is written in them has.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ SUMMARY = "execute the notebooks and build the book"
 ROOT = Path(__file__).resolve().parents[1]
 STUDIES = "book/studies"
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
-#: Code that no notebook of the book can reach: changing it runs none again.
-APART = ("build.py", "cli.py", "__main__.py")
+PACKAGES = ("kdfair_core", "kdfair_audit", "kdfair_book")
+#: Modules of a package that no notebook of the book can reach: changing them runs none again.
+APART = ("build.py", "serve.py", "cli.py", "__main__.py")
 
 
 class BuildError(Exception):
@@ -41,9 +42,7 @@ def digest(root: Path, paths: Iterable[Path], *more: str) -> str:
     """
     found: set[Path] = set()
     for path in paths:
-        found.update(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else found.add(
-            path
-        )
+        found |= {p for p in path.rglob("*") if p.is_file()} if path.is_dir() else {path}
     total = hashlib.sha256()
     for path in sorted(found):
         if "__pycache__" in path.parts or ".ipynb_checkpoints" in path.parts:
@@ -93,8 +92,8 @@ def notebook_key(root: Path, name: str) -> str:
     source = root / "notebooks" / f"{name}.ipynb"
     metadata = json.loads(source.read_text(encoding="utf-8")).get("metadata", {})
     parts = metadata.get("kdfair", {}).get("data", [""])
-    package = root / "kdfair_core"
-    code = [p for p in package.rglob("*.py") if p.relative_to(package).as_posix() not in APART]
+    apart = {root / package / name for package in PACKAGES for name in APART}
+    code = {p for package in PACKAGES for p in (root / package).rglob("*.py")} - apart
     data = [root / "data" / part for part in parts]
     results = os.environ.get("KDFAIR_RESULTS", "")
     return digest(root, [source, *code, *data, root / "requirements.txt"], sys.version, results)
@@ -195,7 +194,7 @@ def write_assets(root: Path, state: State, *, force: bool) -> None:
     from kdfair_book.charts import assets
 
     folder = root / "book" / "_static" / "vendor"
-    charts = root / "kdfair_core" / "charts"
+    charts = root / "kdfair_book" / "charts"
     key = digest(root, [charts / "assets.py", charts / "theme.py", root / "requirements.txt"])
     if force or not state.is_done("assets", key) or not folder.is_dir():
         assets.write(folder)
@@ -211,8 +210,8 @@ def make_pages(root: Path, state: State, *, force: bool) -> bool:
         If Sphinx warns or fails.
     """
     html = root / "_build" / "html"
-    inputs = [root / "book", root / "_config.yml", root / "_toc.yml", root / "kdfair_core"]
-    key = digest(root, [*inputs, root / "requirements.txt"], sys.version)
+    inputs = ("book", "_config.yml", "_toc.yml", "requirements.txt", *PACKAGES)
+    key = digest(root, [root / name for name in inputs], sys.version)
     if not force and state.is_done("pages", key) and (html / "index.html").is_file():
         return False
     if force:
@@ -255,36 +254,23 @@ def build(root: Path = ROOT, *, force: bool = False, jobs: int = 2) -> Path:
     ran = run_notebooks(root, state, force=force, jobs=jobs)
     write_assets(root, state, force=force)
     made = make_pages(root, state, force=force)
-    took = time.perf_counter() - began
-    done = (
-        f"{ran} notebooks run, pages {'made' if made else 'unchanged'}"
-        if made or ran
-        else ("nothing had changed")
-    )
+    done = f"{ran} notebooks run, pages {'made' if made else 'unchanged'}"
     page = root / "_build" / "html" / "index.html"
-    print(f"The book is at {page} ({done}; {took:.0f} s)", flush=True)
+    print(f"The book is at {page} ({done}; {time.perf_counter() - began:.0f} s)", flush=True)
     return page
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``python -m kdfair_core build``."""
+    """Declare the arguments of ``kdfair build``."""
     parser.add_argument("--force", action="store_true", help="do everything again")
     parser.add_argument("--jobs", type=int, default=2, help="notebooks that run at a time")
 
 
-def main(arguments: Sequence[str] | argparse.Namespace | None = None) -> int:
+def main(args: argparse.Namespace) -> int:
     """Build the book; the exit code."""
-    if not isinstance(arguments, argparse.Namespace):
-        parser = argparse.ArgumentParser(prog="python -m kdfair_core build", description=__doc__)
-        add_arguments(parser)
-        arguments = parser.parse_args(arguments)
     try:
-        build(force=arguments.force, jobs=arguments.jobs)
+        build(force=args.force, jobs=args.jobs)
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
