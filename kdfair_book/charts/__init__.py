@@ -7,7 +7,8 @@ Each function takes published results (or the name of a study in the paper) and 
 from .classes import class_accuracy, disagreement
 from .figure import Figure, Panel
 from .opening import opening
-from .paper import beside_paper, paper_counts, paper_fairness
+from .paper import paper_counts, paper_fairness
+from .paper_comparison import beside_paper
 from .picture import picture
 from .study import affected_counts, fairness, individual_fairness
 from .temperature import against_temperature

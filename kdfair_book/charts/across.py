@@ -19,9 +19,8 @@ import pandas as pd
 from kdfair_book.pages.across_studies import by_attribute, curves, everyone, sources
 
 from . import dial, theme
-from .figure import Figure, Panel
+from .figure import Figure, Panel, Section
 from .intervals import start_near
-from .section import Section
 from .temperature import fixed_scale, rows_csv, temperature_axis
 
 CLASS_BIAS = {

@@ -12,9 +12,8 @@ from kdfair_book.paper.checks.celeba import attribute_shares
 from kdfair_book.paper.checks.feasibility import label_dpd
 
 from . import theme
-from .figure import Panel
+from .figure import Figure, Panel
 from .temperature import rows_csv
-from .without_dial import Still, still
 
 CELEBA = {"celeba-smiling": "Smiling", "celeba-eyeglasses": "Eyeglasses"}
 PERCENT: dict[str, Any] = {
@@ -24,7 +23,7 @@ PERCENT: dict[str, Any] = {
 GROUPS = {"Young": ("not Young", "Young"), "Male": ("not Male", "Male")}
 
 
-def label_rates(study: str) -> Still:
+def label_rates(study: str) -> Figure:
     """Share of positive labels in each group of the test split, and the DPD that this is.
 
     Parameters
@@ -63,7 +62,7 @@ def label_rates(study: str) -> Still:
     table = frame.rename(columns={"share": f"{positive} (%)", "dpd": "labels' own DPD (%)"})[
         ["group", "examples", f"{positive} (%)", "labels' own DPD (%)"]
     ]
-    return still(
+    return Figure(
         f"label-rates-{study}",
         "What the labels themselves do",
         "Share of positive labels in each group of the test split. The distance between two bars "
@@ -101,7 +100,7 @@ def _counts(study: str) -> tuple[dict, str]:
     raise ValueError(f"there are no counts of the labels of {study!r}; choose from {choices}")
 
 
-def celeba_attributes() -> Still:
+def celeba_attributes() -> Figure:
     """How often each of CelebA's forty attributes is set: the paper's Figure 6, recomputed."""
     shares = attribute_shares()["all"]
     frame = pd.DataFrame(
@@ -135,7 +134,7 @@ def celeba_attributes() -> Still:
         f"({last['share']:.1f} %); {int((frame['share'] < 10).sum())} of {len(frame)} attributes "
         "are on fewer than a tenth of the images."
     )
-    return still(
+    return Figure(
         "celeba-attributes",
         "CelebA's forty attributes",
         "Share of all 202,599 images that have the attribute, counted from the public annotations: "

@@ -11,7 +11,7 @@ from kdfair_core.results import Results
 from . import dial, theme
 from .figure import Figure, Panel
 from .study import ROLE_NAMES, at_setting, setting
-from .temperature import fixed_scale, rows_csv
+from .temperature import fixed_scale, rows_csv, series_looks, tooltip
 
 #: With more classes than this their names no longer fit beside the axis.
 NAMED = 30
@@ -102,7 +102,6 @@ def class_accuracy(
         temperatures=results.temperatures,
         start=start,
         readout={t: f"T = {t:g}. {_marked(marked[t])}." for t in results.temperatures},
-        columns=1,
     )
 
 
@@ -118,32 +117,23 @@ def _marked(found: dict[str, list[str]]) -> str:
 
 def _classes_chart(points: pd.DataFrame, order: list[str], named: bool) -> Any:
     """A row a class where names fit, else a column a class without names."""
-    place: dict[str, Any] = {
-        "scale": alt.Scale(domain=order),
-        "title": None if named else f"{len(order)} classes",
+    title = None if named else f"{len(order)} classes"
+    labels: dict[str, Any] = {"domain": False, "grid": True} if named else {"labels": False}
+    channel, beside = ("y", "x") if named else ("x", "y")
+    kinds: dict[str, Any] = {"x": alt.X, "y": alt.Y}
+    at = {
+        channel: kinds[channel](
+            "name:N",
+            title=title,
+            scale=alt.Scale(domain=order),
+            axis=alt.Axis(ticks=False, **labels),
+        ),
+        beside: kinds[beside](
+            "accuracy:Q", title="accuracy (%)", scale=fixed_scale(points["accuracy"])
+        ),
     }
-    scale = fixed_scale(points["accuracy"])
-    across: Any
-    value: Any
-    if named:
-        across = alt.Y("name:N", axis=alt.Axis(ticks=False, domain=False, grid=True), **place)
-        value = alt.X("accuracy:Q", title="accuracy (%)", scale=scale)
-    else:
-        across = alt.X("name:N", axis=alt.Axis(labels=False, ticks=False), **place)
-        value = alt.Y("accuracy:Q", title="accuracy (%)", scale=scale)
-    at = {"y": across, "x": value} if named else {"x": across, "y": value}
-
-    kinds = ["teacher", "NDS", "DS"]
-    looks = [theme.SERIES[k] for k in kinds]
-    color = alt.Color(
-        "series:N",
-        title=None,
-        scale=alt.Scale(domain=kinds, range=[theme.LIGHT[c] for c, _, _ in looks]),
-    )
-    shape = alt.Shape(
-        "series:N", title=None, scale=alt.Scale(domain=kinds, range=[s for _, _, s in looks])
-    )
-    tooltip = ["name:N", "series:N", "T:Q", alt.Tooltip("accuracy:Q", format=".2f")]
+    looks = series_looks(["teacher", "NDS", "DS"], "color", "shape")
+    hover = tooltip("name:N", "series:N", "T:Q", accuracy=".2f")
     base = alt.Chart(rows_csv(points))
     now = base.transform_filter(dial.AT_DIAL)
     size = 90 if named else 26
@@ -153,10 +143,8 @@ def _classes_chart(points: pd.DataFrame, order: list[str], named: bool) -> Any:
         .encode(**at),
         base.transform_filter("!isValid(datum.T)")
         .mark_point(filled=True, size=size * 0.7, opacity=1)
-        .encode(color=color, shape=shape, tooltip=tooltip, **at),
-        now.mark_point(filled=True, size=size, opacity=1).encode(
-            color=color, shape=shape, tooltip=tooltip, **at
-        ),
+        .encode(tooltip=hover, **looks, **at),
+        now.mark_point(filled=True, size=size, opacity=1).encode(tooltip=hover, **looks, **at),
         now.transform_filter("datum.SC == 1")
         .mark_point(shape="cross", angle=45, size=size * 2.4, color=theme.LIGHT["mark"])
         .encode(**at),
@@ -209,22 +197,21 @@ def disagreement(
             "between teacher and NDS are shown; totals are over all."
         )
     )
-    size = {"width": 370, "height": 395}
     panels = [
         Panel(
-            _matrix(nds, shown, top, "NDS predicts"),
+            matrix(nds, shown, top, "NDS predicts"),
             "Teacher and NDS",
             f"Matrix of disagreements between teacher and NDS, {total_nds:.0f} examples in all; "
-            f"most: {_largest(nds)}.",
-            **size,
+            f"most: {largest(nds)}.",
+            height=395,
         ),
         Panel(
-            _matrix(ds, shown, top, "DS predicts", moving=True),
+            matrix(ds, shown, top, "DS predicts", moving=True),
             "Teacher and DS at the dial's T",
             "Matrix of disagreements between teacher and DS: "
             + ", ".join(f"{totals[t]:.0f} examples at T = {t:g}" for t in results.temperatures)
             + ".",
-            **size,
+            height=395,
         ),
     ]
     pair = data["a"] + " → " + data["b"]
@@ -267,7 +254,7 @@ def _most_disagreed(cells: pd.DataFrame, classes: list[str]) -> list[str]:
     return [name for name in classes if name in chosen]
 
 
-def _largest(cells: pd.DataFrame, k: int = 3) -> str:
+def largest(cells: pd.DataFrame, k: int = 3) -> str:
     most = cells.nlargest(k, "n")
     return ", ".join(
         f"{a} taken for {b} ({n:.0f})"
@@ -275,7 +262,7 @@ def _largest(cells: pd.DataFrame, k: int = 3) -> str:
     )
 
 
-def _matrix(
+def matrix(
     cells: pd.DataFrame, classes: list[str], top: float, x_title: str, *, moving: bool = False
 ) -> Any:
     """A heat map in seven steps, its numbers written in where they fit."""

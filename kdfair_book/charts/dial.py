@@ -45,13 +45,3 @@ def params(
         alt.param(name="T", expr="temperatures[dial]"),
         alt.param(name="room", value=room - LEGEND_MARGIN),
     ]
-
-
-def by_dial(template: str, values: Sequence[object]) -> str:
-    """A Vega expression for a text that follows the dial.
-
-    ``template`` has one ``{}``, which becomes the entry of ``values`` at the dial's position.
-    """
-    before, after = template.split("{}")
-    listed = "[" + ",".join(repr(str(v)) for v in values) + "]"
-    return f"{before!r} + {listed}[dial] + {after!r}"

@@ -10,10 +10,10 @@ from kdfair_book.paper.checks import feasibility
 
 from . import dial, theme
 from .figure import Figure, Panel
-from .temperature import fixed_scale, rows_csv, temperature_axis
+from .temperature import fixed_scale, looks, rows_csv, temperature_axis, tooltip
 
-LOOKS = {"printed": "other", "labels' own DPD": "floor"}
-DASHES = {"printed": [1, 0], "labels' own DPD": [2, 3]}
+#: Series -> color, dash.
+LOOKS = {"printed": ("other", [1, 0]), "labels' own DPD": ("floor", [2, 3])}
 
 
 def possible_dpd(study: str, attribute: str, *, start: float = 4) -> Figure:
@@ -76,22 +76,9 @@ def _chart(rows: pd.DataFrame, temperatures: list[float], scale: alt.Scale) -> A
     long = wide.melt(["T", "low", "high"], list(LOOKS), "series", "DPD")
     x = temperature_axis(temperatures)
     y = alt.Y("DPD:Q", title="DPD (%)", scale=scale)
-    names = list(LOOKS)
     line = alt.Legend(symbolType="stroke", symbolStrokeWidth=2.5, symbolSize=420)
-    looks = {
-        "color": alt.Color(
-            "series:N",
-            title=None,
-            legend=line,
-            scale=alt.Scale(domain=names, range=[theme.LIGHT[LOOKS[n]] for n in names]),
-        ),
-        "strokeDash": alt.StrokeDash(
-            "series:N",
-            title=None,
-            legend=line,
-            scale=alt.Scale(domain=names, range=[DASHES[n] for n in names]),
-        ),
-    }
+    colors, dashes = zip(*LOOKS.values(), strict=True)
+    stroked = looks("series", list(LOOKS), legend=line, color=colors, strokeDash=dashes)
     base = alt.Chart(rows_csv(long))
     band = base.mark_area(color=theme.LIGHT["chance"], opacity=0.45).encode(
         x=x, y=alt.Y("low:Q", title="DPD (%)", scale=scale), y2="high:Q"
@@ -103,16 +90,14 @@ def _chart(rows: pd.DataFrame, temperatures: list[float], scale: alt.Scale) -> A
         "color": theme.LIGHT["other"],
         "shape": "diamond",
     }
-    tooltip = [alt.Tooltip("T:Q", format="d")] + [
-        alt.Tooltip(f"{name}:Q", format=".2f") for name in ("DPD", "low", "high")
-    ]
+    hover = tooltip(T="d", DPD=".2f", low=".2f", high=".2f")
     return alt.layer(
         band,
-        base.mark_line(strokeWidth=2).encode(x=x, y=y, **looks),
-        printed.mark_point(size=32, **point).encode(x=x, y=y, tooltip=tooltip),
+        base.mark_line(strokeWidth=2).encode(x=x, y=y, **stroked),
+        printed.mark_point(size=32, **point).encode(x=x, y=y, tooltip=hover),
         printed.transform_filter(dial.AT_DIAL)
         .mark_point(size=140, stroke=theme.LIGHT["surface"], strokeWidth=1.5, **point)
-        .encode(x=x, y=y, tooltip=tooltip),
+        .encode(x=x, y=y, tooltip=hover),
     )
 
 

@@ -1,12 +1,13 @@
-"""A figure: charts that answer one dial, with everything a reader needs beside them."""
+"""A figure: charts under one dial or none, with everything a reader needs beside them."""
 
 import html
 import itertools
 import json
 import os
 import re
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -42,8 +43,8 @@ class Panel:
     chart: Any
     title: str
     says: str
-    width: int = 360
-    height: int = 280
+    width: int = 370
+    height: int = 270
 
     def spec(self, temperatures: Sequence[float], start: float, *, slider: bool) -> dict[str, Any]:
         """The chart alone, as a Vega-Lite specification."""
@@ -65,6 +66,8 @@ class Figure:
     built (environment variable ``KDFAIR_BOOK``) it is a ``<figure>`` that the page brings
     alive, and that is a picture with its numbers where there is no JavaScript.
 
+    A figure whose ``readout`` is one sentence has no dial.
+
     Attributes
     ----------
     name
@@ -77,10 +80,17 @@ class Figure:
         The charts.
     table
         The numbers, as a person would read them: one row or column a temperature.
-    temperatures, start
-        The list under the dial, and where it starts.
     readout
         One sentence for each temperature: what the figure says there.
+    temperatures, start
+        The list under the dial, and where it starts.
+    columns
+        Panels beside each other where there is room; 0: all, but two of four.
+
+    Raises
+    ------
+    ValueError
+        If the badge is unknown or ``start`` is not among the temperatures.
     """
 
     name: str
@@ -89,40 +99,49 @@ class Figure:
     badge: str
     panels: Sequence[Panel]
     table: pd.DataFrame
-    temperatures: Sequence[float]
-    start: float
-    readout: Mapping[float, str] = field(default_factory=dict)
-    columns: int = 2
+    readout: Mapping[float, str] | str
+    temperatures: Sequence[float] = (1.0,)
+    start: float = 1.0
+    columns: int = 0
 
     def __post_init__(self) -> None:
         theme.badge_text(self.badge)
         dial.position(self.temperatures, self.start)
 
+    @property
+    def _still(self) -> bool:
+        return isinstance(self.readout, str)
+
+    @property
+    def _columns(self) -> int:
+        return self.columns or {1: 1, 3: 3}.get(len(self.panels), 2)
+
+    def _said(self, t: float) -> str:
+        return self.readout if isinstance(self.readout, str) else self.readout.get(t, "")
+
     def to_altair(self) -> Any:
-        """All panels as one Altair chart with a slider, for JupyterLab or a file."""
+        """All panels as one Altair chart, for JupyterLab or a file; with a slider if dialed."""
         charts = [
             panel.chart.properties(
                 width=panel.width - 60, height=panel.height - 80, title=panel.title
             )
             for panel in self.panels
         ]
-        here = dial.by_dial("T = {}", [f"{t:g}" for t in self.temperatures])
-        subtitle: list[Any] = [theme.badge_text(self.badge)]
-        joined = alt.concat(*charts, columns=min(self.columns, 2)).resolve_scale(
+        joined = alt.concat(*charts, columns=min(self._columns, 2)).resolve_scale(
             color="independent", shape="independent", strokeDash="independent", x="independent"
         )
-        return joined.add_params(
-            *dial.params(
-                self.temperatures,
-                self.start,
-                slider=True,
-                room=min(panel.width for panel in self.panels),
+        room = min(panel.width for panel in self.panels)
+        signals = dial.params(self.temperatures, self.start, slider=not self._still, room=room)
+        subtitle: list[Any] = [theme.badge_text(self.badge)]
+        title: Any = self.title
+        if not self._still:
+            listed = [f"{t:g}" for t in self.temperatures]
+            title = alt.expr(f"{self.title + ': T = '!r} + {listed}[dial]")
+        with warnings.catch_warnings():  # a selection that the panels share is there once
+            warnings.filterwarnings("ignore", message="Automatically deduplicated selection")
+            return joined.add_params(*signals).properties(
+                title=alt.Title(title, subtitle=subtitle, anchor="start")
             )
-        ).properties(
-            title=alt.Title(
-                alt.expr(f"{self.title + ': '!r} + {here}"), subtitle=subtitle, anchor="start"
-            )
-        )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         plain = f"{self.title} [{theme.badge_text(self.badge)}]\n{self.describe()}"
@@ -132,10 +151,8 @@ class Figure:
 
     def describe(self) -> str:
         """What the figure shows, in words."""
-        said = [panel.says for panel in self.panels]
-        if self.start in self.readout:
-            said.append(self.readout[self.start])
-        return " ".join(said)
+        said = [*(panel.says for panel in self.panels), self._said(self.start)]
+        return " ".join(filter(None, said))
 
     def to_html(self) -> str:
         """The figure for a page of the book (see ``book/_static/figures.js``)."""
@@ -149,20 +166,20 @@ class Figure:
             "name": self.name,
             "temperatures": [float(t) for t in self.temperatures],
             "start": dial.position(self.temperatures, self.start),
-            "readout": [self.readout.get(t, "") for t in self.temperatures],
+            "readout": [self._said(t) for t in self.temperatures],
             "panels": [spec for _, spec in panels],
         }
-        said = html.escape(self.readout.get(self.start, ""))
-        longest = html.escape(max(self.readout.values(), key=len, default=""))
+        said = html.escape(self._said(self.start))
+        longest = html.escape(max(map(self._said, self.temperatures), key=len))
         boxes = "".join(box for box, _ in panels)
         listed = " ".join(f"{t:g}" for t in self.temperatures)
+        answers = f' data-kd-temperatures="{listed}" data-kd-start="{self.start:g}"'
         badge = theme.badge_text(self.badge)
         title = html.escape(self.title)
         return (
-            f'<figure class="kd-figure" id="{identity}" data-kd-temperatures="{listed}" '
-            f'data-kd-start="{self.start:g}">{anchor}\n'
+            f'<figure class="kd-figure" id="{identity}"{"" if self._still else answers}>{anchor}\n'
             f'<p class="kd-badge kd-badge-{self.badge}">{badge}</p>\n'
-            f'<div class="kd-panels kd-columns-{self.columns}">{boxes}</div>\n'
+            f'<div class="kd-panels kd-columns-{self._columns}">{boxes}</div>\n'
             f'<p class="kd-readout"><span class="kd-said">{said}</span>'
             f'<span class="kd-room" aria-hidden="true">{longest}</span></p>\n'
             f"<figcaption><strong>{title}.</strong> {_inline(self.caption)}</figcaption>\n"
@@ -171,6 +188,16 @@ class Figure:
             f'<script type="application/json" class="kd-state">{_embedded(state)}</script>\n'
             "</figure>"
         )
+
+
+class Section(tuple):
+    """Figures and sentences that show themselves one below the other."""
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        for part in self:
+            display(part)
 
 
 def _panel_html(panel: Panel, figure: Figure, identity: str) -> tuple[str, dict[str, Any]]:

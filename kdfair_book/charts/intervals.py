@@ -13,7 +13,15 @@ from kdfair_core.results import Results
 
 from . import dial, theme
 from .figure import Figure, Panel
-from .temperature import against_temperature, fixed_scale, rows_csv, temperature_axis
+from .study import ROLE_NAMES, model_names
+from .temperature import (
+    against_temperature,
+    dial_rule,
+    fixed_scale,
+    rows_csv,
+    temperature_axis,
+    tooltip,
+)
 
 
 def fairness_evidence(
@@ -42,56 +50,49 @@ def fairness_evidence(
     ds = frame["role"] == "ds"
     mine = (frame["alpha"] == found.alpha) & (frame["soft_scale"] == found.soft_scale)
     frame = frame[(ds & mine) | frame["role"].isin(["teacher", "nds"])]
-    names = {"teacher": "teacher", "nds": "NDS", "ds": "DS"}
-    panels, rows = [], []
+    frame = frame.assign(series=frame["role"].map(ROLE_NAMES), T=frame["temperature"])
+    numbers = ["mean", "low", "high", "corrected", "chance", "floor"]
+    frame[numbers] *= 100
+    frame = frame[frame["metric"].isin(["eod", "dpd"])].sort_values(
+        "metric", ascending=False, kind="stable"
+    )
+    panels = []
     at: dict[str, dict[Any, dict[Any, float]]] = {}
-    for metric in ("eod", "dpd"):
-        part = frame[frame["metric"] == metric]
-        lines = pd.DataFrame({"series": part["role"].map(names), "T": part["temperature"]})
-        for column in ("mean", "low", "high"):
-            lines[column] = 100 * part[column]
-        chance = part[part["role"] == "ds"]
-        extra = pd.DataFrame(
-            {
-                "series": "equal groups",
-                "T": chance["temperature"],
-                "mean": 100 * chance["chance"],
-            }
-        )
-        parts = [lines, extra]
+    for metric, part in frame.groupby("metric", sort=False):
+        ds = part[part["role"] == "ds"]
+        parts = [part, ds.assign(series="equal groups", mean=ds["chance"], low=np.nan, high=np.nan)]
         if metric == "dpd":
-            floor = 100 * float(part["floor"].iloc[0])
-            perfect = {"series": "no errors", "T": np.nan, "mean": floor}
-            parts.append(pd.DataFrame([perfect]))
-        name = metric.upper()
-        chart = against_temperature(
-            pd.concat(parts, ignore_index=True),
-            found.temperatures,
-            y_title=f"{name} (%)",
-            zero=True,
+            perfect = {"series": "no errors", "mean": part["floor"].iloc[:1]}
+            parts.append(pd.DataFrame(perfect))
+        name = str(metric).upper()
+        lines = pd.concat(
+            [p.reindex(columns=["series", "T", "mean", "low", "high"]) for p in parts]
         )
-        percent = 100 * chance.set_index("temperature")[["mean", "low", "high", "chance"]]
-        at[metric] = percent.to_dict("index")
+        chart = against_temperature(
+            lines.reset_index(drop=True), found.temperatures, y_title=f"{name} (%)", zero=True
+        )
+        at[name] = ds.set_index("T")[["mean", "low", "high", "chance"]].to_dict("index")
         inside = ", ".join(
             f"{row['mean']:.2f} at T = {t:g}, true value between {row['low']:.2f} and "
             f"{row['high']:.2f}"
-            for t, row in at[metric].items()
+            for t, row in at[name].items()
         )
-        panels.append(
-            Panel(
-                chart,
-                f"{name}, and where the truth may be",
-                f"{name} of the DS in percent: {inside}. Groups with equal rates would show about "
-                f"{100 * float(chance['chance'].mean()):.2f}.",
-                width=370,
-                height=320,
-            )
+        says = (
+            f"{name} of the DS in percent: {inside}. Groups with equal rates would show about "
+            f"{ds['chance'].mean():.2f}."
         )
-        rows.append(part)
-    table = pd.concat(rows, ignore_index=True)
-    label = table["role"].map(names) + table["temperature"].map(
-        lambda t: "" if pd.isna(t) else f", T = {t:g}"
+        panels.append(Panel(chart, f"{name}, and where the truth may be", says, height=320))
+    table = pd.DataFrame(
+        {"model": model_names(frame["series"], frame["T"]), "metric": frame["metric"].str.upper()}
     )
+    titles = {
+        "mean": "measured (%)",
+        "low": "low",
+        "high": "high",
+        "corrected": "less bias",
+        "chance": "by chance",
+    }
+    table[list(titles.values())] = frame[list(titles)]
     return Figure(
         name=f"evidence-{attribute}",
         title=f"How sure are EOD and DPD by {attribute}",
@@ -105,37 +106,26 @@ def fairness_evidence(
         ),
         badge=results.profile,
         panels=panels,
-        table=pd.DataFrame(
-            {
-                "model": label,
-                "metric": table["metric"].str.upper(),
-                "measured (%)": 100 * table["mean"],
-                "low": 100 * table["low"],
-                "high": 100 * table["high"],
-                "less bias": 100 * table["corrected"],
-                "by chance": 100 * table["chance"],
-            }
-        ),
+        table=table,
         temperatures=found.temperatures,
         start=start_near(found.temperatures, start),
         readout={
             t: f"T = {t:g}. "
             + "; ".join(
-                f"{metric.upper()} {row['mean']:.2f} %, truth between {row['low']:.2f} and "
+                f"{name} {row['mean']:.2f} %, truth between {row['low']:.2f} and "
                 f"{row['high']:.2f} %, equal groups would show {row['chance']:.2f} %"
-                for metric, row in ((m, at[m][t]) for m in ("eod", "dpd"))
+                for name, row in ((name, at[name][t]) for name in at)
             )
             + "."
             for t in found.temperatures
         },
-        columns=2,
     )
 
 
 def seed_lines(found: Sweep, attribute: str, metric: str, *, start: float = 4) -> Figure:
     """A metric of every distilled student, a line a seed: what Page's test ranks."""
     values = 100 * evidence.fairness_by_run(found, attribute, metric)
-    name = {"accuracy": "accuracy"}.get(metric, metric.upper())
+    name = metric.upper()
     trend = evidence.fairness_trend(found, attribute, metric)
     rows = pd.DataFrame(
         [
@@ -147,24 +137,17 @@ def seed_lines(found: Sweep, attribute: str, metric: str, *, start: float = 4) -
     x = temperature_axis(found.temperatures)
     y = alt.Y("value:Q", title=f"{name} (%)", scale=fixed_scale(rows["value"]))
     base = alt.Chart(rows_csv(rows))
-    tooltip = [
-        alt.Tooltip("seed:N"),
-        alt.Tooltip("T:Q", format="d"),
-        alt.Tooltip("value:Q", format=".2f"),
-    ]
+    hover = tooltip("seed:N", T="d", value=".2f")
     color = theme.LIGHT["ds"]
     chart = alt.layer(
-        base.transform_filter(dial.AT_DIAL)
-        .transform_aggregate(T="max(T)")
-        .mark_rule(color=theme.LIGHT["dial"], strokeWidth=1.5)
-        .encode(x=x),
+        dial_rule(base, x),
         base.mark_line(strokeWidth=1.2, opacity=0.6, color=color).encode(x=x, y=y, detail="seed:N"),
         base.mark_point(filled=True, size=24, color=color, opacity=1).encode(
-            x=x, y=y, tooltip=tooltip
+            x=x, y=y, tooltip=hover
         ),
         base.transform_filter(dial.AT_DIAL)
         .mark_point(filled=True, size=90, color=color, opacity=1, stroke=theme.LIGHT["surface"])
-        .encode(x=x, y=y, tooltip=tooltip),
+        .encode(x=x, y=y, tooltip=hover),
     )
     said = (
         f"Page's test for a fall from T = 1 to 10: mean rank correlation {trend.effect:+.2f}, "
@@ -196,7 +179,6 @@ def seed_lines(found: Sweep, attribute: str, metric: str, *, start: float = 4) -
             t: f"T = {t:g}. From {values[:, k].min():.2f} to {values[:, k].max():.2f} % over seeds."
             for k, t in enumerate(found.temperatures)
         },
-        columns=1,
     )
 
 

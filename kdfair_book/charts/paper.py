@@ -1,16 +1,68 @@
-"""The paper's numbers as figures: alone, and beside those measured here."""
+"""The paper's numbers as figures."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import pandas as pd
 
 from kdfair_book import paper
-from kdfair_core.results import Results
 
+from .classes import largest, matrix
 from .figure import Figure, Panel
-from .study import METRICS, ROLE_NAMES, at_setting, setting
-from .temperature import against_temperature
+from .study import METRICS, ROLE_NAMES, model_names
+from .temperature import against_temperature, listed
+
+#: Metric of class bias -> title of its axis, title of its panel, name in a table.
+COUNTS = {
+    "sc": ("classes", "#SC: NDS and DS differ", "#SC"),
+    "tc": ("classes", "#TC: teacher and DS differ", "#TC"),
+    "accuracy": ("accuracy (%)", "Accuracy: higher is better", "accuracy (%)"),
+}
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def sources(rows: pd.DataFrame) -> str:
+    """Where in the paper the rows stand."""
+    return "; ".join(dict.fromkeys(rows["source"]))
+
+
+def metric_panel(
+    lines: pd.DataFrame, temperatures: list[float], axis: str, title: str, says: str
+) -> Panel:
+    """Lines over the temperature; what is no percentage has an axis with zero."""
+    chart = against_temperature(
+        lines,
+        temperatures,
+        y_title=axis,
+        digits=0 if axis == "classes" else 2,
+        zero="%" not in axis,
+    )
+    return Panel(chart, title, says)
+
+
+def _reported(name: str, title: str, rows: pd.DataFrame, start: float, **more: Any) -> Figure:
+    """A figure of rows of the paper's tables."""
+    temperatures = sorted(rows["temperature"].dropna().unique())
+    return Figure(
+        name=f"paper-{name}",
+        title=f"{title}, as reported",
+        badge="reported",
+        table=wide(rows),
+        temperatures=temperatures,
+        start=start if start in temperatures else temperatures[0],
+        **more,
+    )
+
+
+def _lines(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows for :func:`against_temperature`; a band is a standard deviation either way."""
+    return rows.assign(
+        series=rows["role"].map(ROLE_NAMES),
+        T=rows["temperature"],
+        low=rows["mean"] - rows["deviation"],
+        high=rows["mean"] + rows["deviation"],
+    )
 
 
 def paper_fairness(study: str, attribute: str, *, start: float = 4) -> Figure:
@@ -23,224 +75,206 @@ def paper_fairness(study: str, attribute: str, *, start: float = 4) -> Figure:
     start
         Temperature at which the dial starts.
     """
-    rows = paper.results(study, attribute=attribute)
+    rows = one_accuracy(paper.results(study, attribute=attribute), attribute)
     rows = rows[rows["metric"].isin(METRICS) & (rows["attribute"].isin([attribute, ""]))]
-    rows = _one_accuracy(rows, attribute)
+    lines = _lines(rows)
     temperatures = sorted(rows["temperature"].dropna().unique())
-    panels = []
-    for metric, (axis, title, said) in METRICS.items():
-        some = rows[rows["metric"] == metric]
-        lines = pd.DataFrame(
-            {
-                "series": some["role"].map(ROLE_NAMES),
-                "T": some["temperature"],
-                "mean": some["mean"],
-                "low": some["mean"] - some["deviation"],
-                "high": some["mean"] + some["deviation"],
-            }
+    panels = [
+        metric_panel(
+            lines[lines["metric"] == metric],
+            temperatures,
+            axis,
+            title,
+            f"Line chart of the paper's {said} against temperature.",
         )
-        panels.append(
-            Panel(
-                against_temperature(lines, temperatures, y_title=axis),
-                title,
-                f"Line chart of the paper's {said} against temperature.",
-                width=370,
-                height=270,
-            )
-        )
-    wide = _wide(rows)
-    sources = "; ".join(dict.fromkeys(rows["source"]))
-    return Figure(
-        name=f"paper-fairness-{study}-{attribute}",
-        title=f"{paper.STUDY_TITLES[study]} by {attribute}, as reported",
-        caption=f"Means and standard deviations over five runs ({sources}). *Falling EOD and DPD "
-        f"up to T = 10{', then a turn' if temperatures[-1] > 10 else ''}: this is the shape that "
-        "the other pages look for.*",
-        badge="reported",
+        for metric, (axis, title, said) in METRICS.items()
+    ]
+    return _reported(
+        f"fairness-{study}-{attribute}",
+        f"{paper.STUDY_TITLES[study]} by {attribute}",
+        rows,
+        start,
+        caption=f"Means and standard deviations over five runs ({sources(rows)}). *Falling EOD and "
+        f"DPD up to T = 10{', then a turn' if temperatures[-1] > 10 else ''}: this is the shape "
+        "that the other pages look for.*",
         panels=panels,
-        table=wide,
-        temperatures=temperatures,
-        start=start if start in temperatures else temperatures[0],
         readout={
             t: f"T = {t:g}. DS: "
-            + ", ".join(f"{METRICS[m][2]} {v:.2f} %" for m, v in _at(rows, t).items())
+            + ", ".join(f"{METRICS[m][2]} {v:.2f} %" for m, v in means_at(rows, t).items())
             + "."
             for t in temperatures
         },
-        columns=3,
     )
 
 
-def paper_counts(study: str, *, start: float = 4, alpha: float | None = None) -> Figure:
-    """#SC, #TC and accuracy against temperature as the paper reports them (Figure 3)."""
+def class_counts(study: str, alpha: float | None = None) -> pd.DataFrame:
+    """#SC, #TC and accuracy of a study, at one weight of the distillation term or at all.
+
+    Raises
+    ------
+    ValueError
+        If the paper has no such study, or not this weight.
+    """
     rows = paper.results(study)
-    rows = rows[rows["metric"].isin(["accuracy", "sc", "tc"])]
-    alphas = sorted(rows["alpha"].dropna().unique())
-    alpha = alphas[-1] if alpha is None else alpha
-    if alpha not in alphas:
-        choices = ", ".join(f"{a:g}" for a in alphas)
+    rows = rows[rows["metric"].isin(COUNTS)]
+    known = sorted(rows["alpha"].dropna().unique())
+    if alpha is not None and alpha not in known:
+        choices = ", ".join(f"{a:g}" for a in known)
         raise ValueError(f"the paper has no alpha {alpha!r} for {study}; choose from {choices}")
-    rows = rows[rows["temperature"].isna() | (rows["alpha"] == alpha)]
+    return rows if alpha is None else rows[rows["alpha"].isna() | (rows["alpha"] == alpha)]
+
+
+def paper_counts(study: str, *, start: float = 4, alpha: float = 0.8) -> Figure:
+    """#SC, #TC and accuracy against temperature as the paper reports them (Figure 3)."""
+    rows = class_counts(study, alpha)
+    lines = _lines(rows)
     temperatures = sorted(rows["temperature"].dropna().unique())
     panels = []
-    for metric, title in (
-        ("sc", "#SC: NDS and DS differ"),
-        ("tc", "#TC: teacher and DS differ"),
-        ("accuracy", "Accuracy: higher is better"),
-    ):
-        some = rows[rows["metric"] == metric]
-        lines = pd.DataFrame(
-            {
-                "series": some["role"].map(ROLE_NAMES),
-                "T": some["temperature"],
-                "mean": some["mean"],
-                "low": some["mean"] - some["deviation"],
-                "high": some["mean"] + some["deviation"],
-            }
-        )
-        counts = metric != "accuracy"
-        chart = against_temperature(
-            lines,
-            temperatures,
-            y_title="classes" if counts else "accuracy (%)",
-            digits=0 if counts else 2,
-            zero=counts,
-        )
-        ds = some[some["temperature"].notna()]
-        listed = ", ".join(
-            f"{m:g} at T = {t:g}" for t, m in zip(ds["temperature"], ds["mean"], strict=True)
-        )
-        panels.append(
-            Panel(chart, title, f"{title}, as the paper reports: {listed}.", width=370, height=270)
-        )
-    return Figure(
-        name=f"paper-counts-{study}",
-        title=f"{paper.STUDY_TITLES[study]}: significantly affected classes, as reported",
+    for metric, (axis, title, _) in COUNTS.items():
+        some = lines[lines["metric"] == metric]
+        curve = listed(some[some["T"].notna()])
+        says = f"{title}, as the paper reports: {curve}."
+        panels.append(metric_panel(some, temperatures, axis, title, says))
+    return _reported(
+        f"counts-{study}",
+        f"{paper.STUDY_TITLES[study]}: significantly affected classes",
+        rows,
+        start,
         caption="Counts at level 0.05 without a correction for the number of classes "
-        f"({'; '.join(dict.fromkeys(rows['source']))}).",
-        badge="reported",
+        f"({sources(rows)}).",
         panels=panels,
-        table=_wide(rows),
-        temperatures=temperatures,
-        start=start if start in temperatures else temperatures[0],
         readout={
             t: f"T = {t:g}. "
-            + ", ".join(f"{paper.METRICS[m]} {v:g}" for m, v in _at(rows, t).items())
+            + ", ".join(f"{paper.METRICS[m]} {v:g}" for m, v in means_at(rows, t).items())
             + "."
             for t in temperatures
         },
-        columns=3,
     )
 
 
-def beside_paper(
-    results: Results,
-    attribute: str,
-    *,
-    start: float = 4,
-    alpha: float | None = None,
-    soft_scale: str | None = None,
-) -> Figure:
-    """Our distilled students beside the paper's: change against each one's own NDS.
+def paper_individual(study: str, *, start: float = 4) -> Figure:
+    """Individual unfairness against temperature, as a talk on the paper reports it.
 
-    Absolute numbers, which differ in scale, are in the figure's table. Parameters are those of
-    :func:`.study.fairness`.
+    Raises
+    ------
+    ValueError
+        If nothing is reported for the study.
     """
-    alpha, scale = setting(results, alpha, soft_scale)
-    ours = at_setting(results.fairness_summary(attribute), alpha, [scale])
-    ours = ours[ours["role"].isin(ROLE_NAMES)].assign(
-        mean=lambda f: 100 * f["mean"], deviation=lambda f: 100 * f["sd"]
-    )
-    theirs = _one_accuracy(paper.results(results.study, attribute=attribute), attribute)
-    sides = {"measured here": ours, "paper": theirs[theirs["metric"].isin(METRICS)]}
-    temperatures = results.temperatures
-    panels = []
-    for metric, (_, _, said) in METRICS.items():
-        lines, spoken = [], []
-        for name, side in sides.items():
-            some = side[side["metric"] == metric]
-            ds = some[some["role"] == "ds"].sort_values("temperature")
-            nds = float(some.loc[some["role"] == "nds", "mean"].iloc[0])
-            change = ds["mean"] - nds
-            lines.append(pd.DataFrame({"series": name, "T": ds["temperature"], "mean": change}))
-            spoken.append(
-                f"{name}: "
-                + ", ".join(
-                    f"{c:+.2f} at T = {t:g}" for t, c in zip(ds["temperature"], change, strict=True)
-                )
+    rows = paper.results(study, "individual_unfairness")
+    rows = rows[rows["metric"] == "individual_unfairness"]
+    lines = _lines(rows)
+    nds, teacher = (rows.loc[rows["role"] == role, "mean"].iloc[0] for role in ("nds", "teacher"))
+    ds = lines[lines["role"] == "ds"].sort_values("T")
+    chart = against_temperature(lines, list(ds["T"]), y_title="individual unfairness", digits=4)
+    return _reported(
+        f"individual-{study}",
+        f"{paper.STUDY_TITLES[study]}: individual unfairness",
+        rows,
+        start,
+        caption=(
+            f"Lower is fairer ({sources(rows)}); no deviations are "
+            "given, nor in which space distances were taken. *Compare the shape only: the scale "
+            "depends on that space.*"
+        ),
+        panels=[
+            Panel(
+                chart,
+                "Individual unfairness: lower is fairer",
+                f"Line chart of individual unfairness as reported: teacher {teacher:g}, "
+                f"NDS {nds:g}, DS {listed(ds)}.",
+                width=740,
+                height=260,
             )
-        joined = pd.concat(lines, ignore_index=True)
-        joined[["low", "high"]] = np.nan
+        ],
+        readout={
+            t: f"T = {t:g}. DS {mean:g}; NDS {nds:g}, teacher {teacher:g}."
+            for t, mean in zip(ds["T"], ds["mean"], strict=True)
+        },
+    )
+
+
+def paper_disagreement(study: str) -> Figure:
+    """The disagreement matrices that the paper prints (its Figure 2), as far as they can be read.
+
+    Parameters
+    ----------
+    study
+        "cifar10" or "svhn".
+
+    Raises
+    ------
+    ValueError
+        If the paper prints none for the study.
+    """
+    cells = paper.table("figure2")
+    known = list(dict.fromkeys(cells["study"]))
+    if study not in known:
+        raise ValueError(
+            f"the paper prints no disagreement of {study!r}; choose from {', '.join(known)}"
+        )
+    names = list(CIFAR10 if study == "cifar10" else "0123456789")
+    cells = cells[cells["study"] == study]
+    t = cells["temperature"].dropna().iloc[0]
+    data = pd.DataFrame(
+        {
+            "pair": cells["pair"],
+            "a": [names[int(c)] for c in cells["class_a"]],
+            "b": [names[int(c)] for c in cells["class_b"]],
+            "n": cells["count"].astype(float),
+        }
+    )
+    panels, table, lost = [], {}, 0
+    for pair, who in (("teacher-nds", "NDS"), ("teacher-ds", f"DS at T = {t:g}")):
+        rows = data[data["pair"] == pair][["a", "b", "n"]]
+        missing = len(names) * (len(names) - 1) - len(rows)
+        lost += missing
+        unread = f" {missing} cells cannot be read and are left empty." if missing else ""
         panels.append(
             Panel(
-                against_temperature(joined, temperatures, y_title="points", zero=True),
-                f"{said}: DS minus NDS",
-                f"Change of {said} from NDS to DS in percentage points. {'; '.join(spoken)}.",
-                width=370,
-                height=270,
+                matrix(rows, names, data["n"].max(), f"{who.split()[0]} predicts"),
+                f"Teacher and {who}",
+                f"The paper's matrix of disagreements between teacher and {who}; most: "
+                f"{largest(rows)}.{unread}",
+                height=395,
             )
         )
-    table = _wide(sides["measured here"]).merge(
-        _wide(sides["paper"]), on="model", how="outer", suffixes=(", here", ", paper"), sort=False
-    )
-    shown = {t for side in sides.values() for t in side["temperature"].dropna()}
-    order = [*ROLE_NAMES.values()] + [_label("ds", t) for t in sorted(shown)]
-    table = table.sort_values("model", key=lambda c: c.map(order.index))
-    titles = [paper.METRICS[m] + side for side in (", here", ", paper") for m in METRICS]
-    table = table[["model", *titles]].fillna("–")
+        table[who] = rows.set_index(rows["a"] + " → " + rows["b"])["n"].map("{:.0f}".format)
     return Figure(
-        name=f"beside-paper-{attribute}",
-        title=f"Beside the paper, by {attribute.replace('_', ' ')}",
-        caption=(
-            "How much the distilled student gains or loses against the student trained without a "
-            "teacher, in percentage points: here, and as the paper reports. Zero is no change. "
-            "The two differ in size, data or training, so *compare the shapes, not the heights*; "
-            "the absolute numbers, with standard deviations over seeds, are in the table."
-        ),
-        badge=results.profile,
-        panels=panels,
-        table=table,
-        temperatures=temperatures,
-        start=start,
-        readout=_both_at(sides, temperatures),
-        columns=3,
+        f"paper-disagreement-{study}",
+        f"{paper.STUDY_TITLES[study]}: where student and teacher disagree, as reported",
+        "Test examples on which the two models predict differently, mean over five seeds: rows "
+        "are what the teacher predicts, columns what the student does (the paper's Figure 2). "
+        f"It shows the one temperature T = {t:g}, so this figure does not follow the dial."
+        + (f" {lost} cells cannot be read with certainty and stay empty." if lost else ""),
+        "reported",
+        panels,
+        pd.DataFrame(table).fillna("?").rename_axis("teacher → student").reset_index(),
+        f"Most between teacher and NDS: {largest(data[data['pair'] == 'teacher-nds'])}.",
     )
 
 
-def _one_accuracy(rows: pd.DataFrame, attribute: str) -> pd.DataFrame:
-    """The accuracy that stands beside this attribute, where a table gives one a half."""
+def one_accuracy(rows: pd.DataFrame, attribute: str) -> pd.DataFrame:
+    """Rows with the accuracy that stands beside this attribute, where a table gives one a half."""
     own = rows[(rows["metric"] != "accuracy") | (rows["attribute"] == attribute)]
     return own if (own["metric"] == "accuracy").any() else rows
 
 
-def _label(role: str, t: float) -> str:
-    return ROLE_NAMES[role] if pd.isna(t) else f"{ROLE_NAMES[role]}, T = {t:g}"
+def wide(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a model, mean and deviation of each metric as text."""
+
+    def cell(row: Any) -> str:
+        text = f"{row.mean:.2f}" if "%" in paper.METRICS[row.metric] else f"{row.mean:g}"
+        return text if pd.isna(row.deviation) else f"{text} ± {row.deviation:.2f}"
+
+    models = model_names(rows["role"].map(ROLE_NAMES), rows["temperature"])
+    metrics = rows["metric"].map(paper.METRICS)
+    cells = pd.DataFrame({"model": models, "metric": metrics, "text": map(cell, rows.itertuples())})
+    table = cells.pivot(index="model", columns="metric", values="text").fillna("–")
+    table = table.loc[list(dict.fromkeys(models)), list(dict.fromkeys(metrics))]
+    return table.rename_axis(None, axis=1).reset_index()
 
 
-def _wide(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a model, mean and deviation of each metric."""
-    wide: dict[str, dict[str, object]] = {}
-    for _, row in rows.iterrows():
-        label = _label(row["role"], row["temperature"])
-        title = paper.METRICS[row["metric"]]
-        cells = wide.setdefault(label, {"model": label})
-        text = f"{row['mean']:.2f}" if "%" in title else f"{row['mean']:g}"
-        deviation = row["deviation"]
-        cells[title] = text if pd.isna(deviation) else f"{text} ± {deviation:.2f}"
-    return pd.DataFrame(list(wide.values())).fillna("–")
-
-
-def _at(rows: pd.DataFrame, t: float) -> dict[str, float]:
+def means_at(rows: pd.DataFrame, t: float) -> dict[str, float]:
+    """Mean of each metric at a temperature."""
     some = rows[rows["temperature"] == t]
     return dict(zip(some["metric"], some["mean"], strict=True))
-
-
-def _both_at(sides: dict[str, pd.DataFrame], temperatures: Sequence[float]) -> dict[float, str]:
-    said = {}
-    for t in temperatures:
-        parts = []
-        for name, side in sides.items():
-            numbers = [f"{METRICS[m][2]} {v:.2f} %" for m, v in _at(side, t).items()]
-            parts.append(f"{name}: {', '.join(numbers) or 'nothing at this temperature'}")
-        said[t] = f"T = {t:g}. " + "; ".join(parts) + "."
-    return said

@@ -12,7 +12,8 @@ from kdfair_book.evidence import Sweep
 from . import dial, theme
 from .figure import Figure, Panel
 from .intervals import start_near
-from .temperature import against_temperature, rows_csv, typical_scale
+from .study import model_names
+from .temperature import against_temperature, rows_csv, series_looks, tooltip, typical_scale
 
 NAMES = {
     "teacher": "teacher",
@@ -51,10 +52,8 @@ def unfairness(found: Sweep, space: str, *, start: float = 4) -> Figure:
         )
         for t in found.temperatures
     }
-    label = lines["series"] + lines["T"].map(lambda t: "" if pd.isna(t) else f", T = {t:g}")
-    table = pd.DataFrame({"model": label})
-    for column in ("mean", "low", "high"):
-        table[column] = frame[column].map("{:.4f}".format)
+    table = lines[["mean", "low", "high"]].map("{:.4f}".format)
+    table.insert(0, "model", model_names(lines["series"], lines["T"]))
     table["confidence (%)"] = 100 * frame["confidence"]
     return Figure(
         name=f"unfairness-{space}",
@@ -86,7 +85,6 @@ def unfairness(found: Sweep, space: str, *, start: float = 4) -> Figure:
         temperatures=found.temperatures,
         start=start_near(found.temperatures, start),
         readout=said,
-        columns=1,
     )
 
 
@@ -95,21 +93,11 @@ def confidence(found: Sweep, space: str, *, start: float = 4) -> Figure:
     runs = evidence.individual_by_run(found, space)
     curve = evidence.softening_curve(found, space)
     curve = curve[curve["confidence"] >= 0.95 * runs["confidence"].min()]
-    points = pd.DataFrame(
-        {
-            "series": runs["role"].map(NAMES),
-            "T": runs["temperature"],
-            "confidence": 100 * runs["confidence"],
-            "unfairness": runs["unfairness"],
-        }
-    )
-    path = pd.DataFrame(
-        {
-            "seed": curve["seed"],
-            "confidence": 100 * curve["confidence"],
-            "unfairness": curve["unfairness"],
-        }
-    )
+    points = runs[["temperature", "confidence", "unfairness"]].rename(columns={"temperature": "T"})
+    points.insert(0, "series", runs["role"].map(NAMES))
+    path = curve[["seed", "confidence", "unfairness"]].copy()
+    points["confidence"] *= 100
+    path["confidence"] *= 100
     both = pd.concat([points, path])
     x = alt.X("confidence:Q", title="mean confidence (%)", scale=typical_scale(both["confidence"]))
     y = alt.Y(
@@ -117,33 +105,14 @@ def confidence(found: Sweep, space: str, *, start: float = 4) -> Figure:
         title="individual unfairness",
         scale=typical_scale(both["unfairness"]),
     )
-    kinds = ["teacher", "NDS", "DS"]
-    looks: dict[str, Any] = {
-        "color": alt.Color(
-            "series:N",
-            title=None,
-            scale=alt.Scale(domain=kinds, range=[theme.LIGHT[theme.SERIES[k][0]] for k in kinds]),
-        ),
-        "shape": alt.Shape(
-            "series:N",
-            title=None,
-            scale=alt.Scale(domain=kinds, range=[theme.SERIES[k][2] for k in kinds]),
-        ),
-    }
-    tooltip = [
-        alt.Tooltip("series:N"),
-        alt.Tooltip("T:Q", format="d"),
-        alt.Tooltip("confidence:Q", format=".1f"),
-        alt.Tooltip("unfairness:Q", format=".4f"),
-    ]
+    hover = tooltip("series:N", T="d", confidence=".1f", unfairness=".4f")
+    looks = series_looks(["teacher", "NDS", "DS"], "color", "shape")
     base = alt.Chart(rows_csv(points))
     chart = alt.layer(
         alt.Chart(rows_csv(path))
         .mark_line(color=theme.LIGHT["nds"], strokeDash=[2, 3], strokeWidth=1.5)
         .encode(x=x, y=y, detail="seed:N"),
-        base.mark_point(filled=True, size=28, opacity=0.5).encode(
-            x=x, y=y, tooltip=tooltip, **looks
-        ),
+        base.mark_point(filled=True, size=28, opacity=0.5).encode(x=x, y=y, tooltip=hover, **looks),
         base.transform_filter(dial.AT_DIAL)
         .mark_point(
             filled=True,
@@ -153,7 +122,7 @@ def confidence(found: Sweep, space: str, *, start: float = 4) -> Figure:
             color=theme.LIGHT["ds"],
             strokeWidth=1.5,
         )
-        .encode(x=x, y=y, tooltip=tooltip),
+        .encode(x=x, y=y, tooltip=hover),
     )
     ds = runs[runs["role"] == "ds"]
     means = ds.groupby("temperature")[["confidence", "unfairness", "softened"]].mean()
@@ -166,17 +135,10 @@ def confidence(found: Sweep, space: str, *, start: float = 4) -> Figure:
         )
         for t in found.temperatures
     }
-    table = means.reset_index().rename(
-        columns={
-            "temperature": "T",
-            "unfairness": "unfairness of the DS",
-            "softened": "of the softened NDS",
-        }
-    )
-    table["confidence"] *= 100
-    table = table.rename(columns={"confidence": "confidence (%)"})
-    for column in ("unfairness of the DS", "of the softened NDS"):
-        table[column] = table[column].map("{:.4f}".format)
+    table = pd.DataFrame({"T": means.index, "confidence (%)": 100 * means["confidence"].to_numpy()})
+    titles = {"unfairness": "unfairness of the DS", "softened": "of the softened NDS"}
+    for column, title in titles.items():
+        table[title] = means[column].map("{:.4f}".format).to_numpy()
     return Figure(
         name=f"confidence-{space}",
         title="Individual unfairness and confidence",
@@ -201,57 +163,38 @@ def confidence(found: Sweep, space: str, *, start: float = 4) -> Figure:
         temperatures=found.temperatures,
         start=start_near(found.temperatures, start),
         readout=said,
-        columns=1,
     )
 
 
 def gradients(found: Sweep, *, start: float = 4) -> Figure:
     """How hard each term of the loss pulls at the student's logits, with and without T²."""
     frame = evidence.gradient_sizes(found)
-    panels, tables = [], []
     states = {
         "untrained": "A student at the start",
         "trained": "A student trained without teacher",
     }
+    names = {"T2": "T² scale", "none": "no scale"}
+    first, last = found.temperatures[0], found.temperatures[-1]
+    panels = []
     share: dict[str, dict[Any, Any]] = {}
     for state, title in states.items():
-        rows = frame[frame["state"] == state]
-        names = {"T2": "T² scale", "none": "no scale"}
-        soft = pd.DataFrame(
-            {
-                "series": rows["soft_scale"].map(names),
-                "T": rows["temperature"],
-                "mean": np.log10(rows["soft"]),
-            }
+        rows = frame[frame["state"] == state].rename(columns={"temperature": "T"})
+        rows = rows.assign(mean=np.log10(rows["soft"]), ratio=rows["soft"] / rows["hard"])
+        hard = {"series": ["hard term"], "mean": np.log10(rows["hard"].iloc[:1])}
+        soft = rows.assign(series=rows["soft_scale"].map(names))[["series", "T", "mean"]]
+        lines = pd.concat([soft, pd.DataFrame(hard)], ignore_index=True)
+        chart = against_temperature(
+            lines, found.temperatures, y_title="log₁₀ of mean gradient length"
         )
-        hard = pd.DataFrame(
-            [{"series": "hard term", "T": np.nan, "mean": np.log10(rows["hard"].iloc[0])}]
-        )
-        lines = pd.concat([soft, hard], ignore_index=True)
-        lines[["low", "high"]] = np.nan
-        ratio = rows.assign(ratio=rows["soft"] / rows["hard"])
-        share[state] = ratio.pivot(
-            index="temperature", columns="soft_scale", values="ratio"
-        ).to_dict("index")
-        first, last = found.temperatures[0], found.temperatures[-1]
+        share[state] = rows.pivot(index="T", columns="soft_scale", values="ratio").to_dict("index")
         ends = "; ".join(
-            f"{names[scale]} {share[state][first][scale]:.3g} times the hard term at "
+            f"{name} {share[state][first][scale]:.3g} times the hard term at "
             f"T = {first:g}, {share[state][last][scale]:.3g} at T = {last:g}"
-            for scale in ("T2", "none")
+            for scale, name in names.items()
         )
-        panels.append(
-            Panel(
-                against_temperature(
-                    lines, found.temperatures, y_title="log₁₀ of mean gradient length"
-                ),
-                title,
-                f"Length of the soft term's gradient against temperature: {ends}.",
-                width=370,
-                height=270,
-            )
-        )
-        tables.append(rows)
-    table = pd.concat(tables, ignore_index=True)
+        says = f"Length of the soft term's gradient against temperature: {ends}."
+        panels.append(Panel(chart, title, says))
+    table = pd.concat([frame[frame["state"] == state] for state in states])
     return Figure(
         name="gradients",
         title="How loud the teacher is",
@@ -283,5 +226,4 @@ def gradients(found: Sweep, *, start: float = 4) -> Figure:
             )
             for t in found.temperatures
         },
-        columns=2,
     )

@@ -6,9 +6,8 @@ import pandas as pd
 from kdfair_book.pages import speed as benchmarks
 
 from . import theme
-from .figure import Panel
+from .figure import Figure, Panel
 from .temperature import rows_csv
-from .without_dial import Still, still
 
 WAYS = {"conventional_s": "one run a temperature", "sweep_s": "sweep"}
 PAIRS = {
@@ -18,7 +17,7 @@ PAIRS = {
 }
 
 
-def sweep_speed(frame: pd.DataFrame) -> Still:
+def sweep_speed(frame: pd.DataFrame) -> Figure:
     """Seconds a student-epoch, both ways, from the stored benchmark "sweep"."""
     color = alt.Color(
         "way:N",
@@ -56,7 +55,7 @@ def sweep_speed(frame: pd.DataFrame) -> Still:
         )
     about = frame.attrs
     said = " ".join(f"{PAIRS[r['study']]}: {said_of(r)}" for r in frame.to_dict("records"))
-    return still(
+    return Figure(
         "sweep-speed",
         "What a student's epoch costs, by itself and in a sweep",
         (
@@ -108,7 +107,7 @@ def speed_table(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def precision_gap(noise: pd.DataFrame) -> Still:
+def precision_gap(noise: pd.DataFrame) -> Figure:
     """What bfloat16 changes in accuracy, beside what a seed does, from the benchmark "noise"."""
     frame = benchmarks.precision_gap(noise)
     percent = frame.assign(
@@ -144,7 +143,7 @@ def precision_gap(noise: pd.DataFrame) -> Still:
         table[column] = (100 * frame[column]).map("{:.2f} %".format)
     for column in ("gap", "low", "high", "seed_sd"):
         table[column] = table[column].map("{:.2f}".format)
-    return still(
+    return Figure(
         "precision-gap",
         "bfloat16 against float32, beside seed noise",
         (

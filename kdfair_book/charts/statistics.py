@@ -1,7 +1,6 @@
 """Figures of what the numbers can bear: chance, power, coverage."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 import numpy as np
@@ -13,8 +12,7 @@ from kdfair_book.evidence import Sweep
 from . import dial, theme
 from .figure import Figure, Panel
 from .intervals import start_near
-from .temperature import rows_csv, typical_scale
-from .without_dial import Still, still
+from .temperature import looks, rows_csv, tooltip, typical_scale
 
 #: Smallest p-value that a volcano chart tells apart.
 FAINTEST = 1e-6
@@ -72,37 +70,25 @@ def volcano(found: Sweep, comparison: str = "SC", *, start: float = 4) -> Figure
     }
     n = len(found.results.classes)
     scale = typical_scale(points["effect"], zero=True)
-    names = list(OUTCOMES)
-    looks: dict[str, Any] = {
-        "color": alt.Color(
-            "outcome:N",
-            title=None,
-            scale=alt.Scale(domain=names, range=[theme.LIGHT[OUTCOMES[k][0]] for k in names]),
-        ),
-        "shape": alt.Shape(
-            "outcome:N",
-            title=None,
-            scale=alt.Scale(domain=names, range=[OUTCOMES[k][1] for k in names]),
-        ),
-    }
-    tooltip = [
-        alt.Tooltip("class:N"),
-        alt.Tooltip("effect:Q", format="+.2f"),
-        alt.Tooltip("p:Q", format=".2g"),
-    ]
+    colors, shapes = zip(*OUTCOMES.values(), strict=True)
     y = alt.Y(
         "evidence:Q",
         title="evidence: −log₁₀ p",
         scale=alt.Scale(domain=[0, -np.log10(FAINTEST)], nice=False),
     )
     x = alt.X("effect:Q", title="change of relative class accuracy (%)", scale=scale)
-    level = alt.Chart(rows_csv(pd.DataFrame({"evidence": [-np.log10(0.05)]})))
+    level = alt.Chart(rows_csv({"evidence": [-np.log10(0.05)]}))
     chart = alt.layer(
         level.mark_rule(color=theme.LIGHT["muted"], strokeDash=[4, 3]).encode(y=y),
         alt.Chart(rows_csv(points))
         .transform_filter(dial.AT_DIAL)
         .mark_point(filled=True, size=60, opacity=0.85)
-        .encode(x=x, y=y, tooltip=tooltip, **looks),
+        .encode(
+            x=x,
+            y=y,
+            tooltip=tooltip("class:N", effect="+.2f", p=".2g"),
+            **looks("outcome", list(OUTCOMES), color=colors, shape=shapes),
+        ),
     )
     listed = "; ".join(f"{a} at T = {t:g} ({b} after BH)" for t, (a, b) in counts.items())
     return Figure(
@@ -133,7 +119,6 @@ def volcano(found: Sweep, comparison: str = "SC", *, start: float = 4) -> Figure
             t: f"T = {t:g}. {a} of {n} classes at level 0.05, {b} after Benjamini and Hochberg."
             for t, (a, b) in counts.items()
         },
-        columns=1,
     )
 
 
@@ -150,7 +135,7 @@ def _volcano_table(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def permuted_counts(found: Sweep) -> Still:
+def permuted_counts(found: Sweep) -> Figure:
     """Significant classes, beside how many students that nothing tells apart would give."""
     test = evidence.affected_classes_test(found)
     n = len(found.results.classes)
@@ -167,9 +152,9 @@ def permuted_counts(found: Sweep) -> Still:
             x2="to:Q",
             y=alt.Y("share:Q", title="share of permutations (%)"),
             y2=alt.Y2Datum(0),
-            tooltip=[alt.Tooltip(f"{c}:Q", format=".2f") for c in bars.columns],
+            tooltip=tooltip(**dict.fromkeys(bars.columns, ".2f")),
         ),
-        alt.Chart(rows_csv(pd.DataFrame({"from": [test.observed]})))
+        alt.Chart(rows_csv({"from": [test.observed]}))
         .mark_rule(color=theme.LIGHT["mark"], strokeWidth=2.5)
         .encode(x=x),
     )
@@ -178,7 +163,7 @@ def permuted_counts(found: Sweep) -> Still:
         f"{test.permuted[1:].mean():.1f} when the students of a seed are permuted: "
         f"p = {test.p_value:.2g}."
     )
-    return still(
+    return Figure(
         "permuted-counts",
         "Affected classes, and chance",
         (
@@ -210,18 +195,13 @@ def power(found: Sweep, *, start: float = 4, effects: Sequence[float] = evidence
     frame = pd.concat(parts, ignore_index=True)
     frame["change"] = (100 * frame["effect"]).map("{:g} %".format)
     names = list(dict.fromkeys(frame["change"]))
-    colors = ["nds", "other", "ds", "mark"]
-    shapes = ["triangle-up", "diamond", "circle", "square"]
-    looks: dict[str, Any] = {
-        "color": alt.Color(
-            "change:N",
-            title="change",
-            scale=alt.Scale(domain=names, range=[theme.LIGHT[c] for c in colors[: len(names)]]),
-        ),
-        "shape": alt.Shape(
-            "change:N", title="change", scale=alt.Scale(domain=names, range=shapes[: len(names)])
-        ),
-    }
+    channels = looks(
+        "change",
+        names,
+        title="change",
+        color=("nds", "other", "ds", "mark")[: len(names)],
+        shape=("triangle-up", "diamond", "circle", "square")[: len(names)],
+    )
     x = alt.X(
         "seeds:Q",
         title="seeds of each model (log scale)",
@@ -229,30 +209,23 @@ def power(found: Sweep, *, start: float = 4, effects: Sequence[float] = evidence
         axis=alt.Axis(values=[2, 3, 5, 10, 20, 50, 100], grid=False),
     )
     y = alt.Y("power:Q", title="power (%)", scale=alt.Scale(domain=[0, 100]))
-    tooltip = [
-        alt.Tooltip("change:N"),
-        alt.Tooltip("seeds:Q"),
-        alt.Tooltip("power:Q", format=".0f"),
-    ]
     panels = []
     for correction, title in (("none", "One class, level 0.05"), ("bh", "After correction (BH)")):
         rows = frame[frame["correction"] == correction].assign(power=lambda f: 100 * f["power"])
         base = alt.Chart(rows_csv(rows[["T", "change", "seeds", "power"]]))
-        here = base.transform_filter(dial.AT_DIAL).encode(x=x, y=y, **looks)
+        here = base.transform_filter(dial.AT_DIAL).encode(x=x, y=y, **channels)
         here = here.mark_line(strokeWidth=2, point={"filled": True, "size": 40})
-        usual = alt.Chart(rows_csv(pd.DataFrame({"seeds": [5]})))
+        usual = alt.Chart(rows_csv({"seeds": [5]}))
         rule = usual.mark_rule(color=theme.LIGHT["muted"], strokeDash=[4, 3]).encode(x=x)
         at_five = rows[rows["seeds"] == 5].groupby("change", sort=False)["power"].mean()
         panels.append(
             Panel(
-                alt.layer(rule, here.encode(tooltip=tooltip)),
+                alt.layer(rule, here.encode(tooltip=tooltip("change:N", "seeds:Q", power=".0f"))),
                 title,
                 f"Power against the number of seeds for changes of {', '.join(names)}. With five "
                 "seeds, on average over temperatures: "
                 + ", ".join(f"{change} {value:.0f} %" for change, value in at_five.items())
                 + ".",
-                width=370,
-                height=270,
             )
         )
     wide = frame.assign(power=100 * frame["power"]).pivot_table(
@@ -280,7 +253,6 @@ def power(found: Sweep, *, start: float = 4, effects: Sequence[float] = evidence
             f"{_seeds(need['none'])}; after correction with {_seeds(need['bh'])}."
             for t, need in needed.items()
         },
-        columns=2,
     )
 
 
@@ -288,24 +260,14 @@ def _seeds(n: float) -> str:
     return "more than 10,000 seeds" if np.isinf(n) else f"{n:.0f} seeds"
 
 
-def coverage(frame: pd.DataFrame, *, title: str = "How often intervals hold the truth") -> Still:
+def coverage(frame: pd.DataFrame, *, title: str = "How often intervals hold the truth") -> Figure:
     """Simulated coverage of intervals, a row a world (see ``coverage.simulate_coverage``)."""
     frame = frame.assign(
         interval=frame["method"].map(lambda m: METHODS[m][0]), percent=100 * frame["coverage"]
     )
-    kinds = [METHODS[m] for m in METHODS if m in set(frame["method"])]
-    looks: dict[str, Any] = {
-        "color": alt.Color(
-            "interval:N",
-            title=None,
-            scale=alt.Scale(domain=[k[0] for k in kinds], range=[theme.LIGHT[k[1]] for k in kinds]),
-        ),
-        "shape": alt.Shape(
-            "interval:N",
-            title=None,
-            scale=alt.Scale(domain=[k[0] for k in kinds], range=[k[2] for k in kinds]),
-        ),
-    }
+    names, colors, shapes = zip(
+        *(look for method, look in METHODS.items() if method in set(frame["method"])), strict=True
+    )
     order = list(dict.fromkeys(frame["world"]))
     x = alt.X("percent:Q", title=TITLE, scale=alt.Scale(domain=[0, 100]))
     y = alt.Y(
@@ -321,7 +283,7 @@ def coverage(frame: pd.DataFrame, *, title: str = "How often intervals hold the 
         ),
     )
     error = 100 * float(frame["error"].iloc[0])
-    near = pd.DataFrame({"low": [95 - 2 * error], "high": [min(95 + 2 * error, 100)]})
+    near = {"low": [95 - 2 * error], "high": [min(95 + 2 * error, 100)]}
     chart = alt.layer(
         alt.Chart(rows_csv(near))
         .mark_rect(color=theme.LIGHT["chance"], opacity=0.45)
@@ -331,13 +293,8 @@ def coverage(frame: pd.DataFrame, *, title: str = "How often intervals hold the 
         .encode(
             x=x,
             y=y,
-            tooltip=[
-                "interval:N",
-                alt.Tooltip("percent:Q", format=".1f"),
-                alt.Tooltip("width:Q", format=".3f"),
-                alt.Tooltip("truth:Q", format=".3f"),
-            ],
-            **looks,
+            tooltip=tooltip("interval:N", percent=".1f", width=".3f", truth=".3f"),
+            **looks("interval", names, color=colors, shape=shapes),
         ),
     )
     spans = [
@@ -348,7 +305,7 @@ def coverage(frame: pd.DataFrame, *, title: str = "How often intervals hold the 
     table = frame[["world", "interval", "truth", "coverage", "width"]].copy()
     for column in ("truth", "coverage", "width"):
         table[column] = table[column].map("{:.3f}".format)
-    return still(
+    return Figure(
         "coverage",
         title,
         (

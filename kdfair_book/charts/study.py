@@ -10,7 +10,7 @@ from kdfair_book import evidence
 from kdfair_core.results import Results
 
 from .figure import Figure, Panel
-from .temperature import against_temperature, is_cut
+from .temperature import against_temperature, is_cut, listed
 
 #: Column of a fairness frame -> axis title, which way is better, name in a sentence.
 METRICS = {
@@ -56,20 +56,10 @@ def at_setting(frame: pd.DataFrame, alpha: float, soft_scales: Iterable[str]) ->
     return frame[~ds | ((frame["alpha"] == alpha) & frame["soft_scale"].isin(list(soft_scales)))]
 
 
-def _lines(summary: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
-    """Rows for :func:`against_temperature`, fractions as percent."""
-    lines = pd.DataFrame({"series": names, "T": summary["temperature"]})
-    for column in ("mean", "low", "high"):
-        lines[column] = (100 * summary[column]).clip(0, 100)  # no interval beyond what can be
-    return lines
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.2f}"
+def model_names(names: pd.Series, temperatures: pd.Series) -> list[str]:
+    """What a table calls each model: its name, with the temperature if it has one."""
+    pairs = zip(names, temperatures, strict=True)
+    return [name if pd.isna(t) else f"{name}, T = {t:g}" for name, t in pairs]
 
 
 def fairness(
@@ -112,8 +102,12 @@ def fairness(
     names = summary["role"].map(ROLE_NAMES)
     if both:
         names = names.where(summary["role"] != "ds", summary["soft_scale"].map(SCALE_NAMES))
-    floor = float(summary.loc[summary["metric"] == "dpd", "floor"].iloc[0])
-    known = summary.groupby("metric")["mean"].count() > 0
+    rows = pd.DataFrame({"series": names, "T": summary["temperature"], "runs": summary["n_runs"]})
+    rows["metric"] = summary["metric"]
+    for column in ("mean", "low", "high"):
+        rows[column] = 100 * summary[column]
+    floor = 100 * float(summary.loc[summary["metric"] == "dpd", "floor"].iloc[0])
+    known = rows.groupby("metric")["mean"].count() > 0
     without = [m for m in metrics if not known[m]]
     metrics = [m for m in metrics if known[m]]
 
@@ -121,16 +115,16 @@ def fairness(
     cut = False
     for metric in metrics:
         axis, title, said = METRICS[metric]
-        rows = summary[summary["metric"] == metric]
-        lines = _lines(rows, names[rows.index])
+        lines = rows[rows["metric"] == metric]
+        ends = lines[["mean", "low", "high"]].clip(0, 100)  # no interval beyond what can be
+        lines = lines.assign(**ends)
         if metric == "dpd":
-            perfect = {"series": "no errors", "T": np.nan, "mean": 100 * floor}
+            perfect = {"series": "no errors", "T": np.nan, "mean": floor}
             lines = pd.concat([lines, pd.DataFrame([perfect])], ignore_index=True)
         chart = against_temperature(lines, results.temperatures, y_title=axis)
-        panels.append(Panel(chart, title, _trend(lines, said), width=370, height=270))
+        panels.append(Panel(chart, title, _trend(lines, said)))
         cut = cut or is_cut(lines)
 
-    table = _fairness_table(summary, names, metrics)
     which = "distilled students (DS) of a scaling" if both else "distilled student (DS)"
     return Figure(
         name=f"fairness-{attribute}" + ("-scales" if both else ""),
@@ -142,7 +136,7 @@ def fairness(
             "the bands are freed of it and may lie below their points. So compare points with "
             "points and bands with bands. Level lines are the teacher and the student trained "
             "without it (NDS). "
-            f"A classifier without any error has a DPD of {_percent(floor)} % here, because the "
+            f"A classifier without any error has a DPD of {floor:.2f} % here, because the "
             "labels themselves are not spread evenly over the groups. "
             + "".join(
                 f"{METRICS[m][2]} is not defined: fewer than two groups have examples of the "
@@ -155,11 +149,10 @@ def fairness(
         ),
         badge=results.profile,
         panels=panels,
-        table=table,
+        table=_fairness_table(rows, metrics),
         temperatures=results.temperatures,
         start=start,
-        readout=_fairness_readout(summary, names, metrics, results.temperatures),
-        columns=min(3, len(panels)),
+        readout=_fairness_readout(rows, metrics, results.temperatures),
     )
 
 
@@ -181,40 +174,28 @@ def _trend(lines: pd.DataFrame, said: str) -> str:
     return f"Line chart of {said} in percent against temperature: {'; '.join(parts)}."
 
 
-def _fairness_table(
-    summary: pd.DataFrame, names: pd.Series, metrics: Sequence[str]
-) -> pd.DataFrame:
+def _fairness_table(rows: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     """A row a model, with mean and interval of each metric in percent."""
-    rows: dict[str, dict[str, Any]] = {}
-    for row in _records(summary.assign(name=names)):
-        t = row["temperature"]
-        label = row["name"] if pd.isna(t) else f"{row['name']}, T = {t:g}"
-        if row["metric"] in metrics:
-            title = METRICS[row["metric"]][2]
-            cells = rows.setdefault(label, {"model": label, "runs": int(row["n_runs"])})
-            cells[f"{title} (%)"] = 100 * row["mean"]
-            cells[f"{title} low"] = 100 * row["low"]
-            cells[f"{title} high"] = 100 * row["high"]
-    return pd.DataFrame(list(rows.values()))
+    models = rows.assign(model=model_names(rows["series"], rows["T"]))
+    table = models.drop_duplicates("model").set_index("model")[["runs"]].astype(int)
+    for metric in [m for m in rows["metric"].unique() if m in metrics]:
+        values = models[models["metric"] == metric].set_index("model")
+        for column, title in (("mean", "(%)"), ("low", "low"), ("high", "high")):
+            table[f"{METRICS[metric][2]} {title}"] = values[column]
+    return table.reset_index()
 
 
 def _fairness_readout(
-    summary: pd.DataFrame,
-    names: pd.Series,
-    metrics: Sequence[str],
-    temperatures: Sequence[float],
+    rows: pd.DataFrame, metrics: Sequence[str], temperatures: Sequence[float]
 ) -> dict[float, str]:
     """For each temperature, the numbers of every model there."""
-    values = {
-        (row["name"], row["temperature"], row["metric"]): row["mean"]
-        for row in _records(summary.assign(name=names))
-    }
-    level = [name for name in ("NDS", "teacher") if name in set(names)]
-    curves = dict.fromkeys(names[summary["temperature"].notna()])
+    values = rows.set_index(["series", "T", "metric"])["mean"].to_dict()
+    level = [name for name in ("NDS", "teacher") if name in set(rows["series"])]
+    curves = dict.fromkeys(rows.loc[rows["T"].notna(), "series"])
 
     def numbers(name: str, t: float) -> str:
         found = [
-            f"{METRICS[m][2]} {_percent(value)} %"
+            f"{METRICS[m][2]} {value:.2f} %"
             for m in metrics
             for (who, at, metric), value in values.items()
             if who == name and metric == m and (at == t or pd.isna(at))
@@ -244,50 +225,35 @@ def affected_counts(
     n_classes = int(counts["n_classes"].iloc[0])
     chance = {k: float(counts[f"chance_{k}"].iloc[0]) for k in ("low", "mean", "high")}
 
-    panels, readouts = [], []
+    panels = []
+    said: dict[float, list[str]] = {t: [] for t in results.temperatures}
     for comparison, sides in (("SC", "NDS and DS"), ("TC", "teacher and DS")):
-        rows = counts[counts["comparison"] == comparison]
+        rows = counts[counts["comparison"] == comparison].rename(columns={"temperature": "T"})
         lines = [
-            pd.DataFrame({"series": name, "T": rows["temperature"], "mean": rows[column]})
+            pd.DataFrame({"series": name, "T": rows["T"], "mean": rows[column]})
             for name, column in (("level 0.05", "significant"), ("after BH", "significant_bh"))
         ]
         if comparison == "SC" and not null.empty:
-            lines.append(
-                pd.DataFrame(
-                    {"series": "null control", "T": np.nan, "mean": null["significant"].iloc[:1]}
-                )
-            )
-        joined = pd.concat(lines, ignore_index=True)
-        joined[["low", "high"]] = np.nan
+            level = {"series": "null control", "mean": null["significant"].iloc[:1]}
+            lines.append(pd.DataFrame(level))
         chart = against_temperature(
-            joined,
+            pd.concat(lines, ignore_index=True),
             results.temperatures,
             y_title="classes",
             digits=0,
             band=chance,
             zero=True,
         )
-        counted = ", ".join(
-            f"{m} at T = {t:g}"
-            for t, m in zip(rows["temperature"], rows["significant"], strict=True)
+        says = (
+            f"Number of {n_classes} classes whose relative accuracy differs between {sides}: "
+            f"{listed(rows, '{}', 'significant')}."
         )
-        panels.append(
-            Panel(
-                chart,
-                f"#{comparison}: {sides} differ",
-                f"Number of {n_classes} classes whose relative accuracy differs between {sides}: "
-                f"{counted}.",
+        title = f"#{comparison}: {sides} differ"
+        panels.append(Panel(chart, title, says, width=360, height=280))
+        for row in rows.to_dict("records"):
+            said[row["T"]].append(
+                f"#{comparison} {row['significant']:.0f} ({row['significant_bh']:.0f} after BH)"
             )
-        )
-        by_t = rows.set_index("temperature")
-        readouts.append(
-            {
-                t: f"#{comparison} {int(by_t.loc[t, 'significant'])} "
-                f"({int(by_t.loc[t, 'significant_bh'])} after BH)"
-                for t in by_t.index
-            }
-        )
-    table = _counts_table(counts)
     control = (
         f" A second, independent set of non-distilled students differs from the first in "
         f"{int(null['significant'].iloc[0])}: that is the null control."
@@ -306,38 +272,22 @@ def affected_counts(
         ),
         badge=results.profile,
         panels=panels,
-        table=table,
+        table=_counts_table(counts),
         temperatures=results.temperatures,
         start=start,
-        readout={
-            t: f"T = {t:g}. " + "; ".join(r[t] for r in readouts if t in r) + "."
-            for t in results.temperatures
-        },
+        readout={t: f"T = {t:g}. {'; '.join(parts)}." for t, parts in said.items()},
     )
 
 
 def _counts_table(counts: pd.DataFrame) -> pd.DataFrame:
     named = {"SC": "#SC: NDS and DS", "TC": "#TC: teacher and DS", "null": "null control"}
-    table = pd.DataFrame(
-        {
-            "comparison": [
-                named[c] + ("" if pd.isna(t) else f", T = {t:g}")
-                for c, t in zip(counts["comparison"], counts["temperature"], strict=True)
-            ]
-        }
-    )
-    for title, column in (
-        ("classes", "n_classes"),
-        ("significant", "significant"),
-        ("after BH", "significant_bh"),
-    ):
+    names = model_names(counts["comparison"].map(named), counts["temperature"])
+    table = pd.DataFrame({"comparison": names})
+    whole = {"n_classes": "classes", "significant": "significant", "significant_bh": "after BH"}
+    for column, title in whole.items():
         table[title] = counts[column].astype(int).to_numpy()
-    for title, column in (
-        ("chance, low", "chance_low"),
-        ("chance, mean", "chance_mean"),
-        ("chance, high", "chance_high"),
-    ):
-        table[title] = counts[column].astype(float).to_numpy()
+    for end in ("low", "mean", "high"):
+        table[f"chance, {end}"] = counts[f"chance_{end}"].astype(float).to_numpy()
     return table
 
 
@@ -355,27 +305,12 @@ def individual_fairness(
     """
     alpha, scale = setting(results, alpha, soft_scale)
     summary = at_setting(evidence.unfairness_summary(results, space), alpha, [scale])
-    rows = [
-        (ROLE_NAMES[r["role"]], r["temperature"], r["mean"], r["low"], r["high"], r["n_runs"])
-        for r in _records(summary[summary["role"].isin(ROLE_NAMES)])
-    ]
-    lines = pd.DataFrame(rows, columns=["series", "T", "mean", "low", "high", "runs"])
-    said = {
-        t: f"T = {t:g}. Individual unfairness of the DS: {mean:.4f}."
-        for _, t, mean, *_ in rows
-        if pd.notna(t)
-    }
-    table = lines.drop(columns=["series", "T"])
-    table.insert(
-        0,
-        "model",
-        [
-            n if pd.isna(t) else f"{n}, T = {t:g}"
-            for n, t in zip(lines["series"], lines["T"], strict=True)
-        ],
-    )
-    for column in ("mean", "low", "high"):
-        table[column] = table[column].map("{:.4f}".format)
+    summary = summary[summary["role"].isin(ROLE_NAMES)]
+    lines = summary.rename(columns={"temperature": "T"})[["T", "mean", "low", "high", "n_runs"]]
+    lines.insert(0, "series", summary["role"].map(ROLE_NAMES))
+    models = model_names(lines["series"], lines["T"])
+    table = lines[["mean", "low", "high"]].map("{:.4f}".format).assign(runs=lines["n_runs"])
+    table.insert(0, "model", models)
     return Figure(
         name=f"individual-fairness-{space}",
         title="Individual unfairness against temperature",
@@ -396,8 +331,10 @@ def individual_fairness(
                 "Individual unfairness: lower is fairer",
                 "Line chart of individual unfairness against temperature: "
                 + "; ".join(
-                    f"{n} {m:.4f}" + ("" if pd.isna(t) else f" at T = {t:g}")
-                    for n, t, m, *_ in rows
+                    f"{name} {mean:.4f}" + (f" at {at}" if at else "")
+                    for (name, _, at), mean in zip(
+                        (model.partition(", ") for model in models), lines["mean"], strict=True
+                    )
                 )
                 + ".",
                 width=740,
@@ -407,6 +344,9 @@ def individual_fairness(
         table=table,
         temperatures=results.temperatures,
         start=start,
-        readout=said,
-        columns=1,
+        readout={
+            t: f"T = {t:g}. Individual unfairness of the DS: {mean:.4f}."
+            for t, mean in zip(lines["T"], lines["mean"], strict=True)
+            if pd.notna(t)
+        },
     )

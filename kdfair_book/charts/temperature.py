@@ -16,8 +16,9 @@ ROOM = (0.92, 1.1)
 TICK_LABEL = "indexof([6, 8, 9, 30], datum.value) < 0 ? format(datum.value, 'd') : ''"
 
 
-def rows_csv(frame: pd.DataFrame) -> alt.Data:
+def rows_csv(rows: pd.DataFrame | dict[str, Any]) -> alt.Data:
     """A small frame as data of a chart: CSV, since a page carries it as text."""
+    frame = pd.DataFrame(rows)
     kinds: dict[str, Any] = {
         c: "number" for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c])
     }
@@ -91,21 +92,77 @@ def typical_scale(values: Any, *, zero: bool = False) -> alt.Scale:
     return scale
 
 
-def line_looks(names: Sequence[str]) -> dict[str, Any]:
-    """Color and dash of lines by series, with their legend."""
+def looks(
+    field: str,
+    names: Sequence[str],
+    *,
+    title: Any = None,
+    legend: Any = alt.Undefined,
+    **ranges: Sequence[Any],
+) -> dict[str, Any]:
+    """Channels that tell the names in a column apart.
+
+    Parameters
+    ----------
+    field
+        The column.
+    names
+        Its values, in the order of the legend.
+    title, legend
+        Of the legend; ``legend=None`` leaves it out.
+    **ranges
+        For each of color (names of :data:`.theme.COLORS`), shape and strokeDash that shall be
+        used: what each name has.
+    """
+    kinds = {"color": alt.Color, "shape": alt.Shape, "strokeDash": alt.StrokeDash}
+    if "color" in ranges:
+        ranges["color"] = [theme.LIGHT[color] for color in ranges["color"]]
+    return {
+        key: kinds[key](
+            f"{field}:N",
+            title=title,
+            legend=legend,
+            scale=alt.Scale(domain=list(names), range=list(values)),
+        )
+        for key, values in ranges.items()
+    }
+
+
+def series_looks(names: Sequence[str], *channels: str, legend: Any = alt.Undefined) -> dict:
+    """:func:`looks` of some keys of :data:`.theme.SERIES`, which stand in a column "series"."""
+    styles = {
+        key: [theme.SERIES[name][("color", "strokeDash", "shape").index(key)] for name in names]
+        for key in channels
+    }
+    return looks("series", names, legend=legend, **styles)
+
+
+def stroke_legend(names: Sequence[str]) -> alt.Legend:
+    """Legend of lines, in as many columns as the signal ``room`` allows."""
     entry = 42 + 6 * max(map(len, names))  # pixels
     columns = alt.ExprRef(f"clamp(floor(room / {entry:.0f}), 1, {len(names)})")
-    line = alt.Legend(symbolType="stroke", symbolStrokeWidth=2.5, symbolSize=420, columns=columns)
-    colors = [theme.LIGHT[theme.SERIES[name][0]] for name in names]
-    dashes = [theme.SERIES[name][1] for name in names]
-    return {
-        "color": alt.Color(
-            "series:N", scale=alt.Scale(domain=list(names), range=colors), title=None, legend=line
-        ),
-        "strokeDash": alt.StrokeDash(
-            "series:N", scale=alt.Scale(domain=list(names), range=dashes), title=None, legend=line
-        ),
-    }
+    return alt.Legend(symbolType="stroke", symbolStrokeWidth=2.5, symbolSize=420, columns=columns)
+
+
+def tooltip(*plain: str, **formats: str) -> list[Any]:
+    """What hovering shows: columns as they are, then numbers by their format."""
+    return [*plain, *(alt.Tooltip(f"{name}:Q", format=form) for name, form in formats.items())]
+
+
+def dial_rule(base: Any, x: alt.X) -> Any:
+    """A line at the dial's place on the axis of temperatures."""
+    return (
+        base.transform_filter(dial.AT_DIAL)
+        .transform_aggregate(T="max(T)")
+        .mark_rule(color=theme.LIGHT["dial"], strokeWidth=1.5)
+        .encode(x=x)
+    )
+
+
+def listed(rows: pd.DataFrame, form: str = "{:g}", column: str = "mean") -> str:
+    """The curve in words: "4.2 at T = 1, 3.9 at T = 2"."""
+    pairs = zip(rows["T"], rows[column], strict=True)
+    return ", ".join(f"{form.format(value)} at T = {t:g}" for t, value in pairs)
 
 
 def against_temperature(
@@ -123,7 +180,7 @@ def against_temperature(
     ----------
     frame
         Columns series (a key of :data:`.theme.SERIES`), T (missing for a level line), mean,
-        low, high (missing where there is no interval), in the units of the axis.
+        low, high (missing or absent where there is no interval), in the units of the axis.
     temperatures
         Those under the dial.
     y_title
@@ -135,9 +192,9 @@ def against_temperature(
     zero
         Whether the axis begins at zero.
     """
+    frame = frame.reindex(columns=["series", "T", "mean", "low", "high"])
     names = [name for name in theme.SERIES if name in set(frame["series"])]
-    looks = line_looks(names)
-    numbers = f".{digits}f"
+    stroked = series_looks(names, "color", "strokeDash", legend=stroke_legend(names))
     x = temperature_axis(sorted({*temperatures, *frame["T"].dropna()}))
     shown = shown_range(frame, band)
     scale = fixed_scale(shown, zero=zero)
@@ -147,19 +204,15 @@ def against_temperature(
         whole = alt.Axis(format="d", tickMinStep=1, values=few or alt.Undefined)
     y = alt.Y("mean:Q", title=y_title, scale=scale, axis=whole)
     spread = {"y": alt.Y("low:Q", title=y_title, scale=scale), "y2": alt.Y2("high:Q")}
-    tooltip = [
-        alt.Tooltip("series:N"),
-        alt.Tooltip("T:Q", format="d"),
-        *(alt.Tooltip(f"{c}:Q", format=numbers) for c in ("mean", "low", "high")),
-    ]
-    base = alt.Chart(rows_csv(frame[["series", "T", "mean", "low", "high"]]))
+    hover = tooltip("series:N", T="d", **dict.fromkeys(("mean", "low", "high"), f".{digits}f"))
+    base = alt.Chart(rows_csv(frame))
     curves = base.transform_filter("isValid(datum.T)")
     levels = base.transform_filter("!isValid(datum.T)")
 
     below: list[Any] = []
     above: list[Any] = []
     if band is not None:
-        chance = alt.Chart(rows_csv(pd.DataFrame([dict(band)])))
+        chance = alt.Chart(rows_csv({end: [value] for end, value in band.items()}))
         below.append(
             chance.mark_rect(clip=True, color=theme.LIGHT["chance"], opacity=0.45).encode(
                 y=alt.Y("low:Q", title=y_title, scale=scale), y2="high:Q"
@@ -184,20 +237,17 @@ def against_temperature(
         one = curves.transform_filter(only)
         here = one.transform_filter(dial.AT_DIAL)
         above += [
-            one.mark_point(size=32, **points).encode(x=x, y=y, tooltip=tooltip),
+            one.mark_point(size=32, **points).encode(x=x, y=y, tooltip=hover),
             here.mark_rule(clip=True, strokeWidth=2, color=theme.LIGHT[color]).encode(
                 x=x, **spread
             ),
             here.mark_point(
                 size=120, stroke=theme.LIGHT["surface"], strokeWidth=1.5, **points
-            ).encode(x=x, y=y, tooltip=tooltip),
+            ).encode(x=x, y=y, tooltip=hover),
         ]
     between = [
-        curves.transform_filter(dial.AT_DIAL)
-        .transform_aggregate(T="max(T)")
-        .mark_rule(color=theme.LIGHT["dial"], strokeWidth=1.5)
-        .encode(x=x),
-        levels.mark_rule(strokeWidth=2).encode(y=y, tooltip=tooltip, **looks),
-        curves.mark_line(strokeWidth=2).encode(x=x, y=y, **looks),
+        dial_rule(curves, x),
+        levels.mark_rule(strokeWidth=2).encode(y=y, tooltip=hover, **stroked),
+        curves.mark_line(strokeWidth=2).encode(x=x, y=y, **stroked),
     ]
     return alt.layer(*below, *between, *above)

@@ -13,9 +13,10 @@ from functools import cached_property
 from typing import Any
 
 from kdfair_book import charts, paper
-from kdfair_book.charts import paper_details
+from kdfair_book.charts import paper as reported_charts
+from kdfair_book.charts import paper_comparison
+from kdfair_book.charts.figure import Section
 from kdfair_book.charts.intervals import start_near
-from kdfair_book.charts.section import Section
 from kdfair_book.charts.study import setting
 from kdfair_book.pages import paper_sentences as reported
 from kdfair_book.pages import study_sentences as story
@@ -148,7 +149,7 @@ class Page:
             parts.append(self._silent(f"how many classes are affected at alpha {self.alpha:g}"))
         elif self.found is not None and self._counted:
             parts += [
-                paper_details.beside_counts(self.found, **self._show),
+                paper_comparison.beside_counts(self.found, **self._show),
                 reported.counts(self.name, alpha=self.alpha),
             ]
         else:
@@ -163,12 +164,12 @@ class Page:
         parts: list[Any] = []
         if self.found is not None and len(self.found.alphas) > 1 and self._counted:
             parts.append(
-                paper_details.alphas(self.found, start=self.start, soft_scale=self.soft_scale)
+                paper_comparison.alphas(self.found, start=self.start, soft_scale=self.soft_scale)
             )
         elif self.found is not None:
             had = f"{self.found.alphas[0]:g}"
             parts.append(Text(f"Measured here at alpha = {had} only; the paper has both."))
-        return Section([*parts, paper_details.paper_alphas(self.name, start=self.start)])
+        return Section([*parts, paper_comparison.paper_alphas(self.name, start=self.start)])
 
     def classes(self) -> Section:
         """Accuracy of each class at the dial's temperature."""
@@ -187,7 +188,7 @@ class Page:
                 story.agreement(self.found, **self._said),
             ]
         if self.name in set(paper.table("figure2")["study"]):
-            parts.append(paper_details.paper_disagreement(self.name))
+            parts.append(reported_charts.paper_disagreement(self.name))
         return Section(parts or [self._waits("the disagreement with the teacher")])
 
     def fairness(self, attribute: str) -> Section:
@@ -252,7 +253,7 @@ class Page:
                 ]
         if self._printed("individual_unfairness"):
             parts += [
-                paper_details.paper_individual(self.name, start=self.start),
+                reported_charts.paper_individual(self.name, start=self.start),
                 reported.individual(self.name),
             ]
         return Section(parts or [self._waits("individual fairness")])
