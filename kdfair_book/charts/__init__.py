@@ -9,13 +9,14 @@ from .figure import Figure, Panel
 from .opening import opening
 from .paper import paper_counts, paper_fairness
 from .paper_comparison import beside_paper
-from .picture import picture
+from .picture import Picture
 from .study import affected_counts, fairness, individual_fairness
 from .temperature import against_temperature
 
 __all__ = [
     "Figure",
     "Panel",
+    "Picture",
     "affected_counts",
     "against_temperature",
     "beside_paper",
@@ -26,5 +27,4 @@ __all__ = [
     "opening",
     "paper_counts",
     "paper_fairness",
-    "picture",
 ]

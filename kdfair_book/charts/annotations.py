@@ -13,7 +13,7 @@ from kdfair_book.paper.checks.feasibility import label_dpd
 
 from . import theme
 from .figure import Figure, Panel
-from .temperature import rows_csv
+from .temperature import rows_csv, tooltip
 
 CELEBA = {"celeba-smiling": "Smiling", "celeba-eyeglasses": "Eyeglasses"}
 PERCENT: dict[str, Any] = {
@@ -52,9 +52,10 @@ def label_rates(study: str) -> Figure:
     base = alt.Chart(rows_csv(frame))
     y = alt.Y("group:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False))
     x = alt.X("share:Q", title=f"{positive} (%)", **PERCENT)
-    tooltip = ["group:N", alt.Tooltip("share:Q", format=".1f"), alt.Tooltip("examples:Q")]
     chart = alt.layer(
-        base.mark_bar(color=theme.LIGHT["ds"], height=14).encode(x=x, y=y, tooltip=tooltip),
+        base.mark_bar(color=theme.LIGHT["ds"], height=14).encode(
+            x=x, y=y, tooltip=[*tooltip("group:N", share=".1f"), "examples:Q"]
+        ),
         base.mark_text(align="left", dx=4, color=theme.LIGHT["ink"]).encode(
             x=x, y=y, text=alt.Text("share:Q", format=".1f")
         ),
@@ -120,7 +121,7 @@ def celeba_attributes() -> Figure:
             x=x,
             y=y,
             color=alt.Color("used:N", scale=alt.Scale(domain=kinds, range=colors)),
-            tooltip=["attribute:N", alt.Tooltip("share:Q", format=".1f")],
+            tooltip=tooltip("attribute:N", share=".1f"),
         ),
         base.mark_text(align="left", dx=4, color=theme.LIGHT["ink"])
         .encode(x=x, y=y, text=alt.Text("label:N"))

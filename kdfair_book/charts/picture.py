@@ -10,48 +10,39 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels that show themselves.
+    """Pixels that show themselves, with the words that say what they show.
 
     Attributes
     ----------
     pixels
         uint8 array [height, width, 3].
     says
-        What it shows, in words; also its caption.
-    """
-
-    pixels: np.ndarray
-    says: str
-
-    def png(self) -> bytes:
-        """The picture as PNG with 128 colors, which keeps pages light."""
-        from PIL import Image
-
-        target = io.BytesIO()
-        image = Image.fromarray(self.pixels).quantize(128)
-        image.save(target, "PNG", optimize=True)
-        return target.getvalue()
-
-    def _repr_html_(self) -> str:
-        height, width = self.pixels.shape[:2]
-        said = html.escape(self.says)
-        return (
-            f'<figure class="kd-picture"><img width="{width}" height="{height}" alt="{said}" '
-            f'src="data:image/png;base64,{base64.b64encode(self.png()).decode()}">'
-            f"<figcaption>{said}</figcaption></figure>"
-        )
-
-
-def picture(pixels: np.ndarray, says: str) -> Picture:
-    """Pixels [height, width, 3] with the words that say what they show.
+        What it shows; also its caption.
 
     Raises
     ------
     ValueError
         If the array is not of that kind.
     """
-    pixels = np.asarray(pixels)
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-        given = f"{pixels.dtype} {list(pixels.shape)}"
-        raise ValueError(f"got {given} for a picture; expected uint8 [height, width, 3]")
-    return Picture(pixels, says)
+
+    pixels: np.ndarray
+    says: str
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype != np.uint8 or self.pixels.shape[2:] != (3,):
+            given = f"{self.pixels.dtype} {list(self.pixels.shape)}"
+            raise ValueError(f"got {given} for a picture; expected uint8 [height, width, 3]")
+
+    def _repr_html_(self) -> str:
+        from PIL import Image
+
+        target = io.BytesIO()
+        image = Image.fromarray(self.pixels).quantize(128)  # 128 colors keep pages light
+        image.save(target, "PNG", optimize=True)
+        height, width = self.pixels.shape[:2]
+        said = html.escape(self.says)
+        return (
+            f'<figure class="kd-picture"><img width="{width}" height="{height}" alt="{said}" '
+            f'src="data:image/png;base64,{base64.b64encode(target.getvalue()).decode()}">'
+            f"<figcaption>{said}</figcaption></figure>"
+        )

@@ -1,14 +1,24 @@
-"""Figures of what a sweep costs."""
+"""What a sweep costs: tables and figures of the benchmarks stored under ``data/benchmarks/``.
+
+python benchmarks/sweep.py --json data/benchmarks/sweep.json
+python benchmarks/sweep.py --study trifeature --linear --json data/benchmarks/linear.json
+python benchmarks/sweep.py --noise --json data/benchmarks/noise.json
+python benchmarks/arrangements.py --json data/benchmarks/arrangements.json
+"""
+
+import json
+import os
+from pathlib import Path
 
 import altair as alt
 import pandas as pd
 
-from kdfair_book.pages import speed as benchmarks
-
 from . import theme
 from .figure import Figure, Panel
-from .temperature import rows_csv
+from .temperature import looks, rows_csv, tooltip
 
+FOLDER = Path(__file__).parents[2] / "data" / "benchmarks"
+NAMES = ("sweep", "linear", "noise", "arrangements")
 WAYS = {"conventional_s": "one run a temperature", "sweep_s": "sweep"}
 PAIRS = {
     "cifar10": "ResNet-56 to ResNet-20, 32x32",
@@ -17,44 +27,71 @@ PAIRS = {
 }
 
 
-def sweep_speed(frame: pd.DataFrame) -> Figure:
-    """Seconds a student-epoch, both ways, from the stored benchmark "sweep"."""
-    color = alt.Color(
-        "way:N",
-        title=None,
-        scale=alt.Scale(domain=list(WAYS.values()), range=[theme.LIGHT["nds"], theme.LIGHT["ds"]]),
+def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
+    """Rows of a benchmark of :data:`NAMES`; ``attrs`` hold machine and versions.
+
+    Raises
+    ------
+    ValueError
+        For another name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"unknown benchmark {name!r}; expected one of {', '.join(NAMES)}")
+    content = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
+    frame = pd.DataFrame(content["rows"])
+    frame.attrs = content["about"]
+    return frame
+
+
+def milliseconds_each(linear: pd.DataFrame) -> pd.DataFrame:
+    """Milliseconds per temperature and example, beside the sizes: level where cost is linear."""
+    each = 1000 * linear["seconds"] / (linear["temperatures"] * linear["examples"])
+    return linear.assign(milliseconds_each=each)
+
+
+def arrangements_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Ways to run students side by side, fastest first, in words for a page."""
+    found = found.sort_values("step_ms")
+    seconds = {c: (1e-3 * found[c]).map("{:.2f}".format) for c in ("step_ms", "low_ms", "high_ms")}
+    return pd.DataFrame(
+        {
+            "way": found["way"],
+            "seconds a step": seconds["step_ms"],
+            "lowest to highest": seconds["low_ms"] + " to " + seconds["high_ms"],
+            "images a second, each student": found["images_s"].map("{:.0f}".format),
+            "share of the memory's rate": found["of_bandwidth"].map("{:.0%}".format),
+        }
     )
+
+
+def sweep_speed(frame: pd.DataFrame) -> Figure:
+    """Milliseconds a student and example, both ways, from the stored benchmark "sweep"."""
+    names = list(WAYS.values())
     y = alt.Y(
         "way:N",
         title=None,
-        scale=alt.Scale(domain=list(WAYS.values())),
+        scale=alt.Scale(domain=names),
         axis=alt.Axis(labelLimit=150, ticks=False, domain=False),
     )
-    panels = []
+    x = alt.X("milliseconds:Q", title="ms a student and example", scale=alt.Scale(zero=True))
+    panels, said = [], []
     for row in frame.to_dict("records"):
         pair = PAIRS[row["study"]]
         each = [1000 * row[column] / row["examples"] for column in WAYS]
-        lines = pd.DataFrame({"way": list(WAYS.values()), "milliseconds": each})
-        base = alt.Chart(rows_csv(lines)).encode(
-            x=alt.X("milliseconds:Q", title="ms a student and example", scale=alt.Scale(zero=True)),
+        said.append(
+            f"{pair}: {each[0]:.3g} ms one run a temperature, {each[1]:.3g} ms in a sweep, "
+            f"{row['ratio']:.1f} times faster ({row['ratio_low']:.1f} to {row['ratio_high']:.1f})."
+        )
+        chart = alt.Chart(rows_csv({"way": names, "milliseconds": each})).mark_bar(height=18)
+        chart = chart.encode(
+            x=x,
             y=y,
+            tooltip=tooltip("way:N", milliseconds=".3g"),
+            **looks("way", names, color=["nds", "ds"]),
         )
-        said = (
-            f"Bar chart, {pair}: {said_of(row)} Memory at its peak {row['peak_memory_gb']:.1f} GB."
-        )
-        panels.append(
-            Panel(
-                base.mark_bar(height=18).encode(
-                    tooltip=["way:N", alt.Tooltip("milliseconds:Q", format=".3g")], color=color
-                ),
-                pair,
-                said,
-                width=740,
-                height=135,
-            )
-        )
+        says = f"Bar chart, {said[-1]} Memory at its peak {row['peak_memory_gb']:.1f} GB."
+        panels.append(Panel(chart, pair, says, width=740, height=135))
     about = frame.attrs
-    said = " ".join(f"{PAIRS[r['study']]}: {said_of(r)}" for r in frame.to_dict("records"))
     return Figure(
         "sweep-speed",
         "What a student's epoch costs, by itself and in a sweep",
@@ -66,16 +103,8 @@ def sweep_speed(frame: pd.DataFrame) -> Figure:
         "timed",
         panels,
         speed_table(frame),
-        said,
-    )
-
-
-def said_of(row: dict) -> str:
-    """One sentence of a row of the benchmark."""
-    return (
-        f"{1000 * row['conventional_s'] / row['examples']:.3g} ms one run a temperature, "
-        f"{1000 * row['sweep_s'] / row['examples']:.3g} ms in a sweep, {row['ratio']:.1f} times "
-        f"faster ({row['ratio_low']:.1f} to {row['ratio_high']:.1f})."
+        " ".join(said),
+        columns=1,
     )
 
 
@@ -107,21 +136,50 @@ def speed_table(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def accuracy_gaps(noise: pd.DataFrame) -> pd.DataFrame:
+    """What bfloat16 changes, and what another seed changes, a row a temperature.
+
+    Returns
+    -------
+    DataFrame
+        ``temperature``; ``fp32`` and ``bf16``, mean accuracies; ``gap``, the mean over seeds of
+        bf16 less fp32; ``low`` and ``high``, Student's 95 % interval of it; ``seed_sd``, the
+        standard deviation of fp32 over seeds; ``n``, seeds.
+    """
+    from scipy import stats
+
+    rows = []
+    for temperature, part in noise.groupby("temperature"):
+        wide = part.pivot(index="seed", columns="precision", values="accuracy")
+        low, high = stats.ttest_rel(wide["bf16"], wide["fp32"]).confidence_interval()
+        means = wide[["fp32", "bf16"]].mean()
+        rows.append(
+            {
+                "temperature": temperature,
+                **means,
+                "gap": means["bf16"] - means["fp32"],
+                "low": low,
+                "high": high,
+                "seed_sd": wide["fp32"].std(),
+                "n": len(wide),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def precision_gap(noise: pd.DataFrame) -> Figure:
     """What bfloat16 changes in accuracy, beside what a seed does, from the benchmark "noise"."""
-    frame = benchmarks.precision_gap(noise)
-    percent = frame.assign(
-        temperature=frame["temperature"].map("T = {:g}".format),
-        **{name: 100 * frame[name] for name in ("gap", "low", "high", "seed_sd")},
+    frame = accuracy_gaps(noise)
+    points = ["gap", "low", "high", "seed_sd"]
+    frame["temperature"] = frame["temperature"].map("T = {:g}".format)
+    frame[["fp32", "bf16", *points]] *= 100
+    y = alt.Y(
+        "temperature:N",
+        title=None,
+        scale=alt.Scale(domain=list(frame["temperature"])),
+        axis=alt.Axis(ticks=False, domain=False, grid=True),
     )
-    base = alt.Chart(rows_csv(percent[["temperature", "gap", "low", "high", "seed_sd"]])).encode(
-        y=alt.Y(
-            "temperature:N",
-            title=None,
-            scale=alt.Scale(domain=list(percent["temperature"])),
-            axis=alt.Axis(ticks=False, domain=False, grid=True),
-        )
-    )
+    base = alt.Chart(rows_csv(frame[["temperature", *points]])).encode(y=y)
     axis = "accuracy in bfloat16 less in float32 (percentage points)"
     chart = alt.layer(
         base.transform_calculate(below="-datum.seed_sd")
@@ -129,20 +187,16 @@ def precision_gap(noise: pd.DataFrame) -> Figure:
         .encode(x=alt.X("below:Q", title=axis), x2="seed_sd:Q"),
         base.mark_rule(color=theme.LIGHT["ds"], strokeWidth=2).encode(x="low:Q", x2="high:Q"),
         base.mark_point(filled=True, size=75, color=theme.LIGHT["ds"]).encode(
-            x="gap:Q",
-            tooltip=[alt.Tooltip(f"{c}:Q", format=".2f") for c in ("gap", "low", "high")],
+            x="gap:Q", tooltip=tooltip(gap=".2f", low=".2f", high=".2f")
         ),
     )
     said = " ".join(
         f"{r['temperature']}: {r['gap']:+.2f} points [{r['low']:.2f}, {r['high']:.2f}], one seed "
         f"moves {r['seed_sd']:.2f}."
-        for r in percent.to_dict("records")
+        for r in frame.to_dict("records")
     )
-    table = percent.copy()
-    for column in ("fp32", "bf16"):
-        table[column] = (100 * frame[column]).map("{:.2f} %".format)
-    for column in ("gap", "low", "high", "seed_sd"):
-        table[column] = table[column].map("{:.2f}".format)
+    shown = dict.fromkeys(("fp32", "bf16"), "{:.2f} %") | dict.fromkeys(points, "{:.2f}")
+    table = frame.assign(**{name: frame[name].map(form.format) for name, form in shown.items()})
     return Figure(
         "precision-gap",
         "bfloat16 against float32, beside seed noise",

@@ -8,43 +8,51 @@ carries it from figure to figure.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
-from kdfair_book.pages.across_studies import by_attribute, curves, everyone, sources
-
 from . import dial, theme
 from .figure import Figure, Panel, Section
 from .intervals import start_near
-from .temperature import fixed_scale, rows_csv, temperature_axis
+from .study_curves import by_attribute, curves, everyone, sources
+from .temperature import (
+    dial_rule,
+    fixed_scale,
+    listed,
+    looks,
+    rows_csv,
+    temperature_axis,
+    tooltip,
+)
 
+#: Metric -> title of its panel, its unit, and the value that means "no change" or "chance".
+GAIN = ("Accuracy: DS minus NDS", "points", 0.0)
 CLASS_BIAS = {
-    "accuracy": ("Accuracy: DS minus NDS", "points"),
-    "sc": ("#SC: NDS and DS differ", "share of classes (%)"),
-    "tc": ("#TC: teacher and DS differ", "share of classes (%)"),
+    "accuracy": GAIN,
+    "sc": ("#SC: NDS and DS differ", "share of classes (%)", 5.0),
+    "tc": ("#TC: teacher and DS differ", "share of classes (%)", 5.0),
 }
 FAIRNESS = {
-    "accuracy": ("Accuracy: DS minus NDS", "points"),
-    "eod": ("EOD: DS against NDS", "percent of the NDS's"),
-    "dpd": ("DPD: DS against NDS", "percent of the NDS's"),
+    "accuracy": GAIN,
+    "eod": ("EOD: DS against NDS", "percent of the NDS's", 100.0),
+    "dpd": ("DPD: DS against NDS", "percent of the NDS's", 100.0),
 }
+#: Unit -> a value with it.
 SAID = {
     "points": "{:+.2f} points",
     "share of classes (%)": "{:.3g} % of classes",
     "percent of the NDS's": "{:.3g} % of the NDS's",
 }
-"""A value with its unit, by the title of its axis."""
 DIFFICULTY = {
     "difficulty": ("teacher's error (%)", "the teacher's error"),
     "n_classes": ("number of classes (log scale)", "number of classes"),
 }
+#: With fewer studies than this nothing can be said of difficulty.
 FEW = 3
-"""With fewer studies than this nothing can be said of difficulty."""
 CLASSES = [10, 30, 100, 300, 1000]
 
 COLORS = ("ds", "nds", "other", "mark", "dial", "teacher", "floor")
@@ -56,21 +64,12 @@ class NothingToShow(ValueError):
     """A source has no study of the kind that a chart shows."""
 
 
-class Linked(Figure):
-    """A figure whose charts share the selection ``pick``."""
-
-    def to_altair(self) -> Any:
-        """All panels as one Altair chart; it has the shared selection once."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Automatically deduplicated selection")
-            return super().to_altair()
-
-
-def _pick() -> alt.Parameter:
-    """The selection of a study: a click on its line, points or legend entry."""
-    return alt.selection_point(
+def _pick() -> tuple[alt.Parameter, dict[str, Any]]:
+    """The selection of a study by a click on its line, points or name; others fade."""
+    pick = alt.selection_point(
         name="pick", fields=["series"], bind="legend", on="click", clear="dblclick", toggle=False
     )
+    return pick, {"opacity": alt.condition(pick, alt.value(1), alt.value(0.12))}
 
 
 def _looks(names: Sequence[str]) -> dict[str, Any]:
@@ -82,85 +81,63 @@ def _looks(names: Sequence[str]) -> dict[str, Any]:
     legend = alt.Legend(
         columns=1, symbolSize=70, symbolOpacity=1, symbolDash=[1, 0], symbolStrokeWidth=1
     )
-    names = list(names)
-    ranges: dict[str, Any] = {
-        "color": [theme.LIGHT[COLORS[i % 7]] for i in at],
-        "shape": [SHAPES[(i + i // 7) % 7] for i in at],
-        "strokeDash": [DASHES[(i + i // 7) % 5] for i in at],
-    }
-    scales = {key: alt.Scale(domain=names, range=values) for key, values in ranges.items()}
-    return {
-        "color": alt.Color("series:N", title=None, legend=legend, scale=scales["color"]),
-        "shape": alt.Shape("series:N", title=None, legend=legend, scale=scales["shape"]),
-        "strokeDash": alt.StrokeDash("series:N", legend=None, scale=scales["strokeDash"]),
-    }
+    colors = [COLORS[i % 7] for i in at]
+    shapes = [SHAPES[(i + i // 7) % 7] for i in at]
+    dashes = [DASHES[(i + i // 7) % 5] for i in at]
+    channels = looks("series", names, legend=legend, color=colors, shape=shapes)
+    return channels | looks("series", names, title=alt.Undefined, legend=None, strokeDash=dashes)
 
 
 def _chart(rows: pd.DataFrame, temperatures: Sequence[float], unit: str, level: float) -> Any:
-    names = [n for n in everyone() if n in set(rows["series"])]
-    looks = _looks(names)
+    shown = _looks([n for n in everyone() if n in set(rows["series"])])
     x = temperature_axis(temperatures)
     scale = fixed_scale(np.append(rows["value"].to_numpy(dtype=float), level))
     y = alt.Y("value:Q", title=unit, scale=scale)
-    pick = _pick()
-    faded = {"opacity": alt.condition(pick, alt.value(1), alt.value(0.12))}
+    pick, faded = _pick()
     base = alt.Chart(rows_csv(rows[["series", "T", "value"]]))
-    tooltip = ["series:N", alt.Tooltip("T:Q", format="d"), alt.Tooltip("value:Q", format=".2f")]
-    line = {key: looks[key] for key in ("color", "strokeDash")}
-    point = {key: looks[key] for key in ("color", "shape")}
+    hover = tooltip("series:N", T="d", value=".2f")
+    line = {key: shown[key] for key in ("color", "strokeDash")}
+    point = {key: shown[key] for key in ("color", "shape")}
     return alt.layer(
-        base.transform_filter(dial.AT_DIAL)
-        .transform_aggregate(T="max(T)")
-        .mark_rule(color=theme.LIGHT["dial"], strokeWidth=1.5)
-        .encode(x=x),
-        alt.Chart(rows_csv(pd.DataFrame({"value": [level]})))
+        dial_rule(base, x),
+        alt.Chart(rows_csv({"value": [level]}))
         .mark_rule(color=theme.LIGHT["floor"], strokeDash=[2, 3])
         .encode(y=y),
         base.mark_line(strokeWidth=2).encode(x=x, y=y, detail="series:N", **line, **faded),
         base.mark_point(filled=True, size=30)
-        .encode(x=x, y=y, tooltip=tooltip, **point, **faded)
+        .encode(x=x, y=y, tooltip=hover, **point, **faded)
         .add_params(pick),
         base.transform_filter(dial.AT_DIAL)
         .mark_point(filled=True, size=110, stroke=theme.LIGHT["surface"], strokeWidth=1)
-        .encode(x=x, y=y, tooltip=tooltip, **point, **faded),
+        .encode(x=x, y=y, tooltip=hover, **point, **faded),
     )
 
 
 def _compared(
-    rows: pd.DataFrame,
-    kinds: dict[str, tuple[str, str]],
-    levels: dict[str, float],
-    *,
     name: str,
+    source: str,
+    metrics: dict[str, tuple[str, str, float]],
+    by_group: bool,
     title: str,
     caption: str,
-    source: str,
     start: float,
-) -> Linked:
+) -> Figure:
+    """A panel for each metric, with every study that has it."""
+    rows = _some(source, metrics, by_group)
     temperatures = sorted(rows["T"].unique())
     panels = []
-    for metric, (heading, unit) in kinds.items():
+    for metric, (heading, unit, level) in metrics.items():
         some = rows[rows["metric"] == metric]
         said = "; ".join(
-            f"{n}: from {r['value'].iloc[0]:.3g} at T = {r['T'].iloc[0]:g} to "
-            f"{r['value'].iloc[-1]:.3g} at T = {r['T'].iloc[-1]:g}"
-            for n, r in some.sort_values("T").groupby("series", sort=False)
+            f"{series}: from {listed(r.iloc[[0, -1]], '{:.3g}', 'value').replace(', ', ' to ')}"
+            for series, r in some.sort_values("T").groupby("series", sort=False)
         )
-        panels.append(
-            Panel(
-                _chart(some, temperatures, unit, levels[metric]),
-                heading,
-                f"Line chart of {heading}, {unit}, against temperature. {said}.",
-                width=370,
-                height=380,
-            )
-        )
-    table = rows.assign(metric=rows["metric"].map({k: h for k, (h, _) in kinds.items()}))
-    table = table.pivot(index=["series", "metric"], columns="T", values="value")
-    table.columns = pd.Index([f"T = {t:g}" for t in table.columns])
-    table = table.reset_index()
+        says = f"Line chart of {heading}, {unit}, against temperature. {said}."
+        panels.append(Panel(_chart(some, temperatures, unit, level), heading, says, height=380))
+    headings = {metric: heading for metric, (heading, *_) in metrics.items()}
+    table = _by_temperature(rows.assign(metric=rows["metric"].map(headings)), ["series", "metric"])
     table.insert(0, "study and metric", table.pop("series") + ": " + table.pop("metric"))
-    return Linked(
+    return Figure(
         name=f"{name}-{source}",
         title=title,
         caption=caption,
@@ -169,26 +146,32 @@ def _compared(
         table=table,
         temperatures=temperatures,
         start=start_near(temperatures, start),
-        readout={t: _said_at(rows[rows["T"] == t], kinds, t) for t in temperatures},
-        columns=3,
+        readout={t: _said_at(rows[rows["T"] == t], metrics, t) for t in temperatures},
     )
 
 
-def _said_at(rows: pd.DataFrame, kinds: dict[str, tuple[str, str]], t: float) -> str:
+def _by_temperature(rows: pd.DataFrame, index: list[str]) -> pd.DataFrame:
+    """The values with a column a temperature."""
+    table = rows.pivot(index=index, columns="T", values="value")
+    return table.rename(columns="T = {:g}".format).rename_axis(None, axis=1).reset_index()
+
+
+def _said_at(rows: pd.DataFrame, metrics: dict[str, tuple[str, str, float]], t: float) -> str:
     parts = []
-    for metric, (heading, unit) in kinds.items():
+    for metric, (heading, unit, _) in metrics.items():
         some = rows[rows["metric"] == metric]
+        name = heading.partition(":")[0]
         if some.empty:
             continue
-        said = SAID[unit]
-        low, high = some.iloc[some["value"].argmin()], some.iloc[some["value"].argmax()]
+        values = some["value"]
+        ends = [
+            (SAID[unit].format(values.iloc[i]), some["series"].iloc[i])
+            for i in (values.argmin(), values.argmax())
+        ]
         if len(some) == 1:
-            parts.append(f"{heading.partition(':')[0]} {said.format(low['value'])}")
-            continue
-        parts.append(
-            f"{heading.partition(':')[0]} from {said.format(low['value'])} ({low['series']}) to "
-            f"{said.format(high['value'])} ({high['series']})"
-        )
+            parts.append(f"{name} {ends[0][0]}")
+        else:
+            parts.append(f"{name} from " + " to ".join(f"{v} ({series})" for v, series in ends))
     return f"T = {t:g}. {'; '.join(parts)}."
 
 
@@ -211,13 +194,13 @@ def every(chart: Callable[..., Figure], *, start: float = 4) -> Section:
     return Section(figures)
 
 
-def class_bias(source: str = "reported", *, start: float = 4) -> Linked:
+def class_bias(source: str = "reported", *, start: float = 4) -> Figure:
     """Change of accuracy, #SC and #TC of every study with more than two classes.
 
     Parameters
     ----------
     source
-        One of :func:`kdfair_book.pages.across_studies.sources`.
+        One of :func:`kdfair_book.charts.study_curves.sources`.
     start
         Temperature at which the dial starts; the nearest is taken.
 
@@ -226,62 +209,53 @@ def class_bias(source: str = "reported", *, start: float = 4) -> Linked:
     ValueError
         If there is no such source, or it has no such study.
     """
-    rows = _some(source, lambda r: (r["attribute"] == "") & r["metric"].isin(CLASS_BIAS))
     return _compared(
-        rows,
+        "across-class-bias",
+        source,
         CLASS_BIAS,
-        {"accuracy": 0.0, "sc": 5.0, "tc": 5.0},
-        name="across-class-bias",
-        title="Class bias across studies",
-        caption="What the DS gains over the NDS in accuracy, and the share of classes that differ "
+        False,
+        "Class bias across studies",
+        "What the DS gains over the NDS in accuracy, and the share of classes that differ "
         "significantly. Dotted: no change, and the 5 % of classes that a test at level 0.05 names "
         "when nothing differs. *Click a line or a name to follow one study through every chart; "
         "double-click to let go.*",
-        source=source,
-        start=start,
+        start,
     )
 
 
-def fairness(source: str = "reported", *, start: float = 4) -> Linked:
+def fairness(source: str = "reported", *, start: float = 4) -> Figure:
     """Change of accuracy, EOD and DPD of every study with groups.
 
     Parameters and errors are those of :func:`class_bias`.
     """
-    rows = _some(source, lambda r: (r["attribute"] != "") & r["metric"].isin(FAIRNESS))
     return _compared(
-        rows,
+        "across-fairness",
+        source,
         FAIRNESS,
-        {"accuracy": 0.0, "eod": 100.0, "dpd": 100.0},
-        name="across-fairness",
-        title="Group fairness across studies",
-        caption="What the DS gains over the NDS in accuracy, and its EOD and DPD as a percentage "
+        True,
+        "Group fairness across studies",
+        "What the DS gains over the NDS in accuracy, and its EOD and DPD as a percentage "
         "of the NDS's, so that studies of different difficulty share an axis. Dotted: as the NDS. "
         "*Below the dotted line the distilled student has the smaller difference. A smaller EOD is "
         "fairer; a DPD only as far as it comes closer to the labels' own, on the study's page.*",
-        source=source,
-        start=start,
+        start,
     )
 
 
-def difficulty(source: str = "reported", *, start: float = 4) -> Linked:
+def difficulty(source: str = "reported", *, start: float = 4) -> Figure:
     """Share of affected classes against the difficulty of the study, at the dial's temperature.
 
     Parameters and errors are those of :func:`class_bias`; it takes three studies or more.
     """
-    rows = _some(source, lambda r: r["metric"].isin(["sc", "tc"]))
+    rows = _some(source, ["sc", "tc"], False)
     if rows["series"].nunique() < FEW:
         raise NothingToShow(f"fewer than {FEW} studies were measured under {source!r}")
     temperatures = sorted(rows["T"].unique())
     panels = [_scatter(rows, metric, measure) for measure in DIFFICULTY for metric in ("sc", "tc")]
-    table = rows.assign(metric=rows["metric"].map({"sc": "#SC", "tc": "#TC"}))
-    table = table.pivot(
-        index=["series", "n_classes", "difficulty", "metric"], columns="T", values="value"
-    )
-    table.columns = pd.Index([f"T = {t:g}" for t in table.columns])
-    table = table.reset_index().rename(
-        columns={"series": "study", "n_classes": "classes", "difficulty": "teacher's error (%)"}
-    )
-    return Linked(
+    titles = {"series": "study", "n_classes": "classes", "difficulty": "teacher's error (%)"}
+    table = rows.assign(metric="#" + rows["metric"].str.upper())
+    table = _by_temperature(table, [*titles, "metric"]).rename(columns=titles)
+    return Figure(
         name=f"across-difficulty-{source}",
         title="Affected classes against difficulty",
         caption="Share of significantly affected classes at the dial's temperature, against how "
@@ -294,15 +268,14 @@ def difficulty(source: str = "reported", *, start: float = 4) -> Linked:
         temperatures=temperatures,
         start=start_near(temperatures, start),
         readout={t: _rank_said(rows[rows["T"] == t], t) for t in temperatures},
-        columns=2,
     )
 
 
 def _scatter(rows: pd.DataFrame, metric: str, measure: str) -> Panel:
     """Share of affected classes against one measure of difficulty."""
     title, words = DIFFICULTY[measure]
-    looks = _looks([n for n in everyone() if n in set(rows["series"])])
-    point = {key: looks[key] for key in ("color", "shape")}
+    shown = _looks([n for n in everyone() if n in set(rows["series"])])
+    point = {key: shown[key] for key in ("color", "shape")}
     upper = measure == "difficulty"
     if upper:  # the charts below have the same legend
         point = {key: channel.legend(None) for key, channel in point.items()}
@@ -313,10 +286,9 @@ def _scatter(rows: pd.DataFrame, metric: str, measure: str) -> Panel:
     x = alt.X(f"{measure}:Q", title=title, scale=xs, axis=ticks)
     y = alt.Y("value:Q", title="share of classes (%)", scale=fixed_scale(rows["value"], zero=True))
     some = rows[rows["metric"] == metric]
-    pick = _pick()
-    faded = {"opacity": alt.condition(pick, alt.value(1), alt.value(0.12))}
+    pick, faded = _pick()
     base = alt.Chart(rows_csv(some[["series", "n_classes", "difficulty", "T", "value"]]))
-    tooltip = [
+    hover = [
         "series:N",
         alt.Tooltip("n_classes:Q", title="classes"),
         alt.Tooltip("difficulty:Q", title="teacher's error", format=".2f"),
@@ -324,12 +296,12 @@ def _scatter(rows: pd.DataFrame, metric: str, measure: str) -> Panel:
     ]
     now = base.transform_filter(dial.AT_DIAL)
     chart = alt.layer(
-        alt.Chart(rows_csv(pd.DataFrame({"value": [5.0]})))
+        alt.Chart(rows_csv({"value": [5.0]}))
         .mark_rule(color=theme.LIGHT["floor"], strokeDash=[2, 3])
         .encode(y=y),
         base.mark_point(filled=True, size=12, opacity=0.3).encode(x=x, y=y, **point),
         now.mark_point(filled=True, size=120)
-        .encode(x=x, y=y, tooltip=tooltip, **point, **faded)
+        .encode(x=x, y=y, tooltip=hover, **point, **faded)
         .add_params(pick),
     )
     listed = "; ".join(
@@ -342,7 +314,6 @@ def _scatter(rows: pd.DataFrame, metric: str, measure: str) -> Panel:
         f"#{metric.upper()} by {words}",
         f"Scatter plot of the share of affected classes (#{metric.upper()}) against the {title}. "
         f"{listed}.",
-        width=370,
         height=270 if upper else 390,
     )
 
@@ -361,9 +332,11 @@ def _rank_said(rows: pd.DataFrame, t: float) -> str:
     return f"T = {t:g}. Rank correlation of the share over {n} studies: {'; '.join(parts)}."
 
 
-def _some(source: str, keep: Callable[[pd.DataFrame], pd.Series]) -> pd.DataFrame:
+def _some(source: str, metrics: Iterable[str], by_group: bool) -> pd.DataFrame:
+    """Rows of these metrics, by group or for all, that have a temperature and a value."""
     rows = curves(source)
-    rows = rows[keep(rows)].dropna(subset=["T", "value"])
+    mine = rows["metric"].isin(list(metrics)) & ((rows["attribute"] != "") == by_group)
+    rows = rows[mine].dropna(subset=["T", "value"])
     if rows.empty:
         raise NothingToShow(f"nothing of this kind was measured under {source!r}")
     return rows

@@ -6,8 +6,8 @@ import pytest
 from made_up import made_up_results
 
 from kdfair_book import paper
-from kdfair_book.charts import across
-from kdfair_book.pages import across_studies as data
+from kdfair_book.charts import across_studies as across
+from kdfair_book.charts import study_curves as data
 from kdfair_core import results
 
 
