@@ -1,5 +1,5 @@
 """What a page of the book holds, in figures and in sentences."""
 
-from kdfair_book.pages.study_page import Page, open_study
+from kdfair_book.pages.study_page import Page, measured, open_study
 
-__all__ = ["Page", "open_study"]
+__all__ = ["Page", "measured", "open_study"]

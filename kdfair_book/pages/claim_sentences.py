@@ -8,8 +8,7 @@ import pandas as pd
 from kdfair_book.claims.registry import CLAIMS, get
 from kdfair_book.claims.scoring import VERDICTS, judge
 from kdfair_book.evidence.sweep import settings
-from kdfair_book.pages.evidence_sentences import table
-from kdfair_book.pages.study_sentences import Text
+from kdfair_book.pages.text import Text, table
 from kdfair_core.results import Results
 
 #: The picture that the paper draws of class bias against temperature.
@@ -62,10 +61,7 @@ def _where(rows: pd.DataFrame) -> str:
 def scales_table(found: Results, *, alpha: float) -> Text:
     """Verdicts on the paper's picture of class bias, for each scaling that was measured."""
     columns: dict[str, list[str]] = {"claim": [get(claim).sentence for claim in PICTURE]}
-    for scale in _scales(found, alpha):
-        verdicts = judge(found, alpha=alpha, soft_scale=scale)
-        verdicts = verdicts[verdicts["claim"].isin(PICTURE)]
-        card = verdicts.set_index("claim").to_dict("index")
+    for scale, card in _pictures(found, alpha).items():
         columns[SCALES[scale]] = [
             f"**{card[claim]['verdict']}**: {card[claim]['why']}" if claim in card else "–"
             for claim in PICTURE
@@ -75,11 +71,10 @@ def scales_table(found: Results, *, alpha: float) -> Text:
 
 def scales(found: Results, *, alpha: float) -> Text:
     """Which scaling gives more of the paper's picture."""
-    held = {}
-    for scale in _scales(found, alpha):
-        card = judge(found, alpha=alpha, soft_scale=scale)
-        card = card[card["claim"].isin(PICTURE)]
-        held[scale] = int((card["verdict"] == "holds").sum())
+    held = {
+        scale: sum(row["verdict"] == "holds" for row in card.values())
+        for scale, card in _pictures(found, alpha).items()
+    }
     said = " and ".join(f"{n} {SCALES[scale]}" for scale, n in held.items())
     if len(held) < 2:
         return Text(f"Of the picture's four parts, these runs show {said}; the other was not run.")
@@ -106,6 +101,16 @@ def rules() -> Text:
     return Text("\n".join(lines))
 
 
-def _scales(found: Results, alpha: float) -> list[str]:
+def _pictures(found: Results, alpha: float) -> dict[str, dict]:
+    """For each scaling, the verdicts on the parts of the picture by the name of the claim."""
+    cards = {}
+    for scale in scalings(found, alpha):
+        card = judge(found, alpha=alpha, soft_scale=scale).set_index("claim")
+        cards[scale] = card[card.index.isin(PICTURE)].to_dict("index")
+    return cards
+
+
+def scalings(found: Results, alpha: float) -> list[str]:
+    """Keys of :data:`SCALES` that were measured with this weight."""
     there = [scale for a, scale in settings(found) if a == alpha]
     return [scale for scale in SCALES if scale in there]

@@ -13,9 +13,9 @@ from kdfair_book.evidence.group import fairness_intervals, fairness_trend, floor
 from kdfair_book.evidence.individual import individual_by_run, softening_differences
 from kdfair_book.evidence.loss_gradients import gradient_sizes
 from kdfair_book.evidence.seeds_needed import seeds_for
-from kdfair_book.evidence.sweep import NotThere, Sweep, settings, sweep
+from kdfair_book.evidence.sweep import NotThere, Sweep
 from kdfair_book.evidence.trends import holm
-from kdfair_book.pages.study_sentences import Text
+from kdfair_book.pages.text import Text, table
 from kdfair_core import metrics
 
 
@@ -102,18 +102,6 @@ def noise(found: Sweep, attribute: str) -> Text:
     return Text(f"**By {attribute}.** {'. '.join(said)}.")
 
 
-def table(frame: pd.DataFrame) -> Text:
-    """A small frame as a table in Markdown; missing values as a dash."""
-
-    def cell(value: Any) -> str:
-        missing = value is None or (isinstance(value, float) and np.isnan(value))
-        text = f"{value:.2f}" if isinstance(value, float) else str(value)
-        return "–" if missing else text.replace("|", "\\|")
-
-    rows = [list(frame.columns), ["---"] * len(frame.columns), *frame.to_numpy(dtype=object)]
-    return Text("\n".join("| " + " | ".join(map(cell, row)) + " |" for row in rows))
-
-
 def trend_table(found: Sweep) -> Text:
     """Page's test for a fall of EOD and DPD over T = 1 to 10, by attribute."""
     rows: list[dict[str, Any]] = []
@@ -148,13 +136,13 @@ def gradients(found: Sweep) -> Text:
     frame = gradient_sizes(found)
     frame = frame.assign(ratio=frame["soft"] / frame["hard"])
     start = frame[frame["state"] == "untrained"]
-    table = start.pivot(index="temperature", columns="soft_scale", values="ratio").to_dict("index")
+    ratio = start.pivot(index="temperature", columns="soft_scale", values="ratio").to_dict("index")
     first, last = found.temperatures[0], found.temperatures[-1]
     return Text(
         "**The two terms.** At the start of training the teacher's term pulls at the logits "
-        f"{table[first]['none']:.2g} times as hard as the labels' at T = {first:g}. At "
-        f"T = {last:g} it is {table[last]['T2']:.2g} times with the factor T², and "
-        f"{table[last]['none']:.2g} times without: there the labels are as good as alone."
+        f"{ratio[first]['none']:.2g} times as hard as the labels' at T = {first:g}. At "
+        f"T = {last:g} it is {ratio[last]['T2']:.2g} times with the factor T², and "
+        f"{ratio[last]['none']:.2g} times without: there the labels are as good as alone."
     )
 
 
@@ -163,16 +151,6 @@ def repeated(again: pd.DataFrame) -> Text:
     wide = again.pivot(index="world", columns="method", values="coverage")
     wide = wide.loc[again["world"].unique()].reset_index()
     return table(wide.rename(columns={"seeds": "Student's t over seeds"}))
-
-
-def both_scales(found: Sweep) -> list[Sweep]:
-    """The sweeps with T² and without, at this alpha; only those that were measured."""
-    measured = [scale for alpha, scale in settings(found.results) if alpha == found.alpha]
-    return [
-        sweep(found.results, alpha=found.alpha, soft_scale=scale)
-        for scale in ("T2", "none")
-        if scale in measured
-    ]
 
 
 def softness(found: Sweep, space: str) -> Text:

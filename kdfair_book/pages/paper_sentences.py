@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from kdfair_book import paper
-from kdfair_book.pages.study_sentences import SCALES, Text, _at, _listed, _network
+from kdfair_book.charts.paper import one_accuracy
+from kdfair_book.pages.text import SCALES, Text, at, listed, network
 from kdfair_core import datasets, metrics, studies
 from kdfair_core.studies import Profile, Study
 
@@ -39,7 +40,7 @@ def counts(study: str, *, alpha: float = 0.8) -> Text:
         where = (
             "more than chance would give at every temperature"
             if len(above) == len(ds)
-            else f"more than chance would give at {_at(above)}"
+            else f"more than chance would give at {at(above)}"
             if len(above)
             else "nowhere more than chance would give"
         )
@@ -57,9 +58,7 @@ def counts(study: str, *, alpha: float = 0.8) -> Text:
 
 def fairness(study: str, attribute: str) -> Text:
     """What the paper reports of accuracy, EOD and DPD by an attribute."""
-    rows = paper.results(study, attribute=attribute)
-    own = rows[(rows["metric"] != "accuracy") | (rows["attribute"] == attribute)]
-    rows = own if (own["metric"] == "accuracy").any() else rows
+    rows = one_accuracy(paper.results(study, attribute=attribute), attribute)
     lines = []
     for metric, name in (("accuracy", "Accuracy"), ("eod", "EOD"), ("dpd", "DPD")):
         found = _level_and_curve(rows, metric)
@@ -73,7 +72,7 @@ def fairness(study: str, attribute: str) -> Text:
             f"{'highest' if metric == 'accuracy' else 'lowest'} at T = {best:g} ({ds[best]:.2f} %)"
         )
         if metric != "accuracy":
-            said += f"; below the teacher at {_at(below)}"
+            said += f"; below the teacher at {at(below)}"
         lines.append(said + ".")
     return Text(f"**What the paper reports, by {attribute}:**\n\n" + "\n".join(lines))
 
@@ -121,12 +120,12 @@ def unmeasured(study: Study, profile: str | None = None, *, reported: bool = Tru
 
 
 def _plan(profile: Profile, runs: int) -> str:
-    temperatures = _listed(f"{t:g}" for t in profile.temperatures)
-    alphas = _listed(f"{a:g}" for a in profile.alphas)
+    temperatures = listed(f"{t:g}" for t in profile.temperatures)
+    alphas = listed(f"{a:g}" for a in profile.alphas)
     return (
-        f"{runs} runs, {len(profile.seeds)} seeds of a teacher ({_network(profile.teacher)}), its "
-        f"student without it and with it ({_network(profile.student)}) at T = {temperatures}, "
-        f"alpha = {alphas}, {_listed(SCALES[s] for s in profile.soft_scales)}, and "
+        f"{runs} runs, {len(profile.seeds)} seeds of a teacher ({network(profile.teacher)}), its "
+        f"student without it and with it ({network(profile.student)}) at T = {temperatures}, "
+        f"alpha = {alphas}, {listed(SCALES[s] for s in profile.soft_scales)}, and "
         f"{len(profile.null_seeds)} more students as a null control"
     )
 

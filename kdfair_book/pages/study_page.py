@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from kdfair_book import charts, paper
@@ -20,10 +21,50 @@ from kdfair_book.charts.intervals import start_near
 from kdfair_book.charts.study import setting
 from kdfair_book.pages import paper_sentences as reported
 from kdfair_book.pages import study_sentences as story
-from kdfair_book.pages.study_sentences import Text
+from kdfair_book.pages.text import Text
 from kdfair_core import results, studies
 from kdfair_core.results import Results
 from kdfair_core.studies import Study
+
+RUNS = Path(__file__).parents[2] / "runs"
+
+
+def measured(
+    study: str,
+    profile: str | None = None,
+    *,
+    train: bool = False,
+    seeds: Iterable[int] | None = None,
+    device: str = "auto",
+    runs: str | os.PathLike[str] | None = None,
+) -> Results:
+    """Published results of a study or, with ``train``, results trained here and now.
+
+    What is trained goes into the folder ``runs`` (finished runs are not trained again), and what
+    is read from it is published into ``runs/published``; the project's own ``data/`` is not
+    touched.
+
+    Parameters
+    ----------
+    study, profile, seeds, device
+        As in :func:`kdfair_core.training.run_study`.
+    train
+        Whether to train what is missing.
+    runs
+        Folder of the run store; by default the project's own, ``runs``, wherever a notebook runs.
+    """
+    if not train:
+        return results.load(study, profile)
+    from kdfair_core import training
+    from kdfair_core.runs import RunStore
+
+    folder = RUNS if runs is None else Path(runs)
+    store = RunStore(folder)
+    chosen = profile or "laptop"
+    training.run_study(study, chosen, store=store, seeds=seeds, device=device)
+    root = folder / "published"
+    results.publish(study, chosen, store, root=root, replace=True)
+    return results.load(study, chosen, root=root)
 
 
 def open_study(
@@ -51,7 +92,7 @@ def open_study(
     alpha, soft_scale
         Which distilled students; by default 0.8 and "T2" where they were measured.
     train, seeds, device, runs
-        As in :func:`kdfair_book.pages.study_sentences.measured`.
+        As in :func:`measured`.
 
     Returns
     -------
@@ -68,7 +109,7 @@ def open_study(
         about.profile(profile)
     found = None
     try:
-        found = story.measured(study, profile, train=train, seeds=seeds, device=device, runs=runs)
+        found = measured(study, profile, train=train, seeds=seeds, device=device, runs=runs)
     except results.NotMeasured:
         if train:
             raise

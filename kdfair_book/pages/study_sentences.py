@@ -6,75 +6,20 @@ seeds alone could explain is called that.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kdfair_book import paper
+from kdfair_book.charts.paper import one_accuracy
+from kdfair_book.charts.study import METRICS, at_setting
 from kdfair_book.evidence import collapse
-from kdfair_core import metrics, results
+from kdfair_book.pages.text import SCALES, Text, at, listed, network
+from kdfair_core import metrics
 from kdfair_core.results import Results
 
 LEVEL = 0.05
-RUNS = Path(__file__).parents[2] / "runs"
-NETWORKS = {
-    "vit-b-16": "ViT-Base",
-    "tinyvit-5m": "TinyViT-5M",
-    "bert-base": "BERT-Base",
-    "distilbert": "DistilBERT",
-    "minilm-l6": "MiniLM of six layers",
-    "minilm-l3": "MiniLM of three layers",
-}
-SCALES = {"T2": "with the factor T²", "none": "without the factor T²"}
-
-
-class Text(str):
-    """Markdown that shows itself in a notebook."""
-
-    def _repr_markdown_(self) -> str:
-        return str(self)
-
-
-def measured(
-    study: str,
-    profile: str | None = None,
-    *,
-    train: bool = False,
-    seeds: Iterable[int] | None = None,
-    device: str = "auto",
-    runs: str | os.PathLike[str] | None = None,
-) -> Results:
-    """Published results of a study or, with ``train``, results trained here and now.
-
-    What is trained goes into the folder ``runs`` (finished runs are not trained again), and what
-    is read from it is published into ``runs/published``; the project's own ``data/`` is not
-    touched.
-
-    Parameters
-    ----------
-    study, profile, seeds, device
-        As in :func:`kdfair_core.training.run_study`.
-    train
-        Whether to train what is missing.
-    runs
-        Folder of the run store; by default the project's own, ``runs``, wherever a notebook runs.
-    """
-    if not train:
-        return results.load(study, profile)
-    from kdfair_core import training
-    from kdfair_core.runs import RunStore
-
-    folder = RUNS if runs is None else Path(runs)
-    store = RunStore(folder)
-    chosen = profile or "laptop"
-    training.run_study(study, chosen, store=store, seeds=seeds, device=device)
-    root = folder / "published"
-    results.publish(study, chosen, store, root=root, replace=True)
-    return results.load(study, chosen, root=root)
 
 
 def provenance(found: Results) -> Text:
@@ -82,25 +27,24 @@ def provenance(found: Results) -> Text:
     manifest = found.manifest
     names = manifest["identities"]
     roles = found.runs["role"].value_counts()
-    network = {role: _network(names[role]["network"]) for role in names}
+    networks = {role: network(names[role]["network"]) for role in names}
     hours = manifest["hours"]
     took = "less than a minute" if hours < 1 / 60 else f"{hours:.2g} hours"
-    parts = [
+    text = (
         f"**What was measured.** {len(found.runs)} runs, {found.badge}: "
-        f"{roles.get('teacher', 0)} teachers ({network['teacher']}), "
+        f"{roles.get('teacher', 0)} teachers ({networks['teacher']}), "
         f"{roles.get('nds', 0)} non-distilled students and {roles.get('ds', 0)} distilled students "
-        f"({network['ds']}) at T = {_temperatures(found)}, "
-        f"{_listed(SCALES[s] for s in found.soft_scales)}",
-    ]
-    if roles.get("null", 0):
-        parts.append(f", and {roles['null']} more non-distilled students as a null control")
-    parts.append(
-        f". They were judged on {manifest['examples']:,} test examples; training took {took} "
-        f"({_listed(d.upper() if len(d) < 5 else d for d in manifest['devices'])})."
+        f"({networks['ds']}) at T = {_temperatures(found)}, "
+        f"{listed(SCALES[s] for s in found.soft_scales)}"
     )
-    note = f"\n\n{manifest['dataset']['note']}"
-    departures = "".join(f"\n- {sentence}" for sentence in manifest["departures"])
-    return Text("".join(parts) + note + f"\n\nWhere this departs from the paper:\n{departures}")
+    if roles.get("null", 0):
+        text += f", and {roles['null']} more non-distilled students as a null control"
+    text += (
+        f". They were judged on {manifest['examples']:,} test examples; training took {took} "
+        f"({listed(d.upper() if len(d) < 5 else d for d in manifest['devices'])})."
+    )
+    text += f"\n\n{manifest['dataset']['note']}\n\nWhere this departs from the paper:\n"
+    return Text(text + "".join(f"\n- {sentence}" for sentence in manifest["departures"]))
 
 
 def _temperatures(found: Results) -> str:
@@ -109,27 +53,26 @@ def _temperatures(found: Results) -> str:
     measured: dict[str, list[str]] = {}  # temperatures -> the alphas that they were measured with
     for alpha in sorted(found.alphas, reverse=True):
         temperatures = sorted(set(ds.loc[ds["alpha"] == alpha, "temperature"]))
-        measured.setdefault(_listed(f"{t:g}" for t in temperatures), []).append(f"{alpha:g}")
+        measured.setdefault(listed(f"{t:g}" for t in temperatures), []).append(f"{alpha:g}")
     if len(found.alphas) == 1:
         return next(iter(measured))
-    return "; ".join(f"{ts} (alpha {_listed(alphas)})" for ts, alphas in measured.items())
+    return "; ".join(f"{ts} (alpha {listed(alphas)})" for ts, alphas in measured.items())
 
 
 def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
     """What happens to accuracy, EOD and DPD as the temperature rises."""
-    runs = _runs(found.group_fairness(attribute), alpha, soft_scale)
+    runs = found.group_fairness(attribute)
     low, ten, last = _landmarks(found.temperatures)
     lines = []
     for metric, name in (("accuracy", "Accuracy"), ("eod", "EOD"), ("dpd", "DPD")):
-        values = {key: 100 * group[metric].to_numpy() for key, group in runs}
-        nds, teacher = values[("nds", None)], values[("teacher", None)]
+        teacher, nds, ds = _values(runs.assign(value=100 * runs[metric]), alpha, soft_scale)
+        if metric == "accuracy":
+            weak = teacher.mean() < nds.mean()
         if np.isnan(nds).all():
             lines.append(f"- **{name}** is not defined on this test set.")
             continue
-        ds = {t: values[("ds", t)] for t in found.temperatures}
-        pick = max if metric == "accuracy" else min
+        pick, word = (max, "highest") if metric == "accuracy" else (min, "lowest")
         best = pick(ds, key=lambda t: ds[t].mean())
-        word = "highest" if metric == "accuracy" else "lowest"
         lines.append(
             f"- **{name}.** NDS {nds.mean():.2f} %, teacher {teacher.mean():.2f} %. The DS is "
             f"{word} at T = {best:g}: {ds[best].mean():.2f} %, {_against(ds[best], nds)}. "
@@ -142,13 +85,12 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
                 else "."
             )
         )
-    accuracy = {key: group["accuracy"].mean() for key, group in runs}
-    if accuracy[("teacher", None)] < accuracy[("nds", None)]:
+    if weak:
         lines.append(
             "- **A weak teacher.** It is right less often than the student trained without it: "
             "a student that comes closer to it gets worse, and takes over what is unfair in it."
         )
-    floor = 100 * found.group_fairness(attribute).attrs["floor"]
+    floor = 100 * runs.attrs["floor"]
     lines.append(
         f"- A classifier without any error would have a DPD of {floor:.2f} % on this test set: "
         "below that, a lower DPD is not a fairer classifier but one that errs in balance."
@@ -166,17 +108,13 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
 
 def collapsed(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
     """Which students' training ended far below that of other seeds; "" if none did."""
-    fallen, seeds = {}, 0
-    for (role, t), rows in _runs(found.runs, alpha, soft_scale):
-        accuracy = rows["accuracy"].to_numpy()
-        low = collapse.collapsed(accuracy)
-        if role == "ds" and low.any():
-            fallen[t] = 100 * accuracy[low]
-            seeds = len(accuracy)
+    _, _, ds = _values(found.runs.assign(value=found.runs["accuracy"]), alpha, soft_scale)
+    low = {t: collapse.collapsed(accuracy) for t, accuracy in ds.items()}
+    fallen = {t: mask for t, mask in low.items() if mask.any()}
     if not fallen:
         return Text("")
-    worst = max(values.max() for values in fallen.values())
-    said = _listed(f"{len(values)} of {seeds} at T = {t:g}" for t, values in fallen.items())
+    worst = max(100 * ds[t][mask].max() for t, mask in fallen.items())
+    said = listed(f"{mask.sum()} of {len(mask)} at T = {t:g}" for t, mask in fallen.items())
     return Text(
         f"**Collapsed:** the training of {said} ended at an accuracy of {worst:.0f} % or less, far "
         "below the other seeds. Means there are of two kinds of student, and tests of classes see "
@@ -189,14 +127,11 @@ def scales(found: Results, *, alpha: float = 0.8) -> Text:
     if len(found.soft_scales) < 2:
         return Text(f"Measured here {SCALES[found.soft_scales[0]]} alone.")
     last = found.temperatures[-1]
-    ends = {}
-    for scale in SCALES:
-        runs = dict(_runs(found.runs, alpha, scale))
-        ends[scale] = 100 * runs[("ds", last)]["accuracy"].to_numpy()
-    nds = 100 * runs[("nds", None)]["accuracy"].to_numpy()
-    without = ends["none"]
+    runs = found.runs.assign(value=100 * found.runs["accuracy"])
+    _, nds, scaled = _values(runs, alpha, "T2")
+    without = _values(runs, alpha, "none")[2][last]
     text = (
-        f"**What came out** at T = {last:g}: accuracy {ends['T2'].mean():.2f} % with the factor "
+        f"**What came out** at T = {last:g}: accuracy {scaled[last].mean():.2f} % with the factor "
         f"and {without.mean():.2f} % without, {_against(without, nds)}, which has "
         f"{nds.mean():.2f} %."
     )
@@ -212,9 +147,7 @@ def scales(found: Results, *, alpha: float = 0.8) -> Text:
 
 def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
     """How many classes are affected, against what chance alone would give."""
-    counts = found.affected_counts()
-    ds = counts["temperature"].notna()
-    counts = counts[~ds | ((counts["alpha"] == alpha) & (counts["soft_scale"] == soft_scale))]
+    counts = at_setting(found.affected_counts(), alpha, [soft_scale])
     n = int(counts["n_classes"].iloc[0])
     high = float(counts["chance_high"].iloc[0])
     lines = []
@@ -235,7 +168,7 @@ def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> T
             f"after the correction {_at_most(rows['significant_bh'].max())}. "
         )
         if len(above):
-            temperatures = _listed(f"{t:g}" for t in above)
+            temperatures = listed(f"{t:g}" for t in above)
             line += f"More than chance would give (over {high:.0f}) at T = {temperatures}."
         else:
             line += f"Nowhere more than chance would give ({high:.0f})."
@@ -261,14 +194,9 @@ def _at_most(count: float) -> str:
 
 def agreement(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
     """Whether the DS disagrees less with its teacher than the NDS does."""
-    cells = found.disagreement()
+    cells = at_setting(found.disagreement(), alpha, [soft_scale])
     nds = cells.loc[cells["pair"] == "teacher-nds", "count"].sum()
-    ds = cells[
-        (cells["pair"] == "teacher-ds")
-        & (cells["alpha"] == alpha)
-        & (cells["soft_scale"] == soft_scale)
-    ]
-    totals = ds.groupby("temperature")["count"].sum()
+    totals = cells[cells["pair"] == "teacher-ds"].groupby("temperature")["count"].sum()
     least, most = totals.sort_values().index[[0, -1]]
     n = found.manifest["examples"]
     below = totals[totals < nds].index
@@ -276,7 +204,7 @@ def agreement(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> 
         f"**What came out:** of {n:,} test examples teacher and NDS disagree on {nds:.0f}. Teacher "
         f"and DS disagree least at T = {least:g} ({totals[least]:.0f}) and most at T = {most:g} "
         f"({totals[most]:.0f}); on fewer than teacher and NDS at "
-        f"{'every temperature' if len(below) == len(totals) else _at(below)}."
+        f"{'every temperature' if len(below) == len(totals) else at(below)}."
     )
 
 
@@ -284,11 +212,9 @@ def individual(
     found: Results, space: str = "input", *, alpha: float = 0.8, soft_scale: str = "T2"
 ) -> Text:
     """What happens to individual unfairness as the temperature rises."""
-    runs = _runs(found.individual_fairness(space), alpha, soft_scale)
-    values = {key: group["individual_unfairness"].to_numpy() for key, group in runs}
+    runs = found.individual_fairness(space).rename(columns={"individual_unfairness": "value"})
+    teacher, nds, ds = _values(runs, alpha, soft_scale)
     low, ten, last = _landmarks(found.temperatures)
-    ds = {t: values[("ds", t)] for t in found.temperatures}
-    nds, teacher = values[("nds", None)], values[("teacher", None)]
     return Text(
         f"**What came out** (distances in {space} space): teacher {teacher.mean():.4f}, NDS "
         f"{nds.mean():.4f}; DS {ds[low].mean():.4f} at T = {low:g}, {ds[ten].mean():.4f} at "
@@ -303,18 +229,18 @@ def beside_paper(
     found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: str = "T2"
 ) -> Text:
     """Whether our curve over the temperature has the shape of the paper's."""
-    ours = found.fairness_summary(attribute)
-    ours = ours[(ours["alpha"] == alpha) & (ours["soft_scale"] == soft_scale)]
+    ours = at_setting(found.fairness_summary(attribute), alpha, [soft_scale])
+    theirs = one_accuracy(paper.results(found.study, attribute=attribute), attribute)
     said = []
-    for metric, name in (("accuracy", "accuracy"), ("eod", "EOD"), ("dpd", "DPD")):
-        theirs = paper.results(found.study, metric, attribute)
-        if metric == "accuracy" and (theirs["attribute"] == attribute).any():
-            theirs = theirs[theirs["attribute"] == attribute]
-        a = ours[ours["metric"] == metric].set_index("temperature")["mean"]
-        b = theirs[theirs["role"] == "ds"].set_index("temperature")["mean"]
+    for metric, (_, _, name) in METRICS.items():
+        a, b = (
+            rows[(rows["role"] == "ds") & (rows["metric"] == metric)].set_index("temperature")[
+                "mean"
+            ]
+            for rows in (ours, theirs)
+        )
         shared = a.index.intersection(b.index)
-        rank = pd.Series(a[shared]).rank().corr(pd.Series(b[shared]).rank())
-        said.append(f"{name} {rank:+.2f}")
+        said.append(f"{name} {a[shared].rank().corr(b[shared].rank()):+.2f}")
     return Text(
         f"**Same shape?** Rank correlation over the {len(shared)} shared temperatures between the "
         f"paper's curve of the DS and ours, {SCALES[soft_scale]}: {', '.join(said)}. (+1: the same "
@@ -322,32 +248,17 @@ def beside_paper(
     )
 
 
-def _network(name: str) -> str:
-    """The name of a network as people write it: resnet20 is ResNet-20."""
-    if name in NETWORKS:
-        return NETWORKS[name]
-    name, small, _ = name.partition("-small")
-    for plain, written in (("resnet", "ResNet-"), ("lenet", "LeNet-"), ("densenet", "DenseNet-")):
-        if name.startswith(plain) and name.removeprefix(plain).isdigit():
-            stem = " with a stem for small images" if small else ""
-            return written + name.removeprefix(plain) + stem
-    return name + small
-
-
-def _runs(
-    frame: pd.DataFrame, alpha: float, soft_scale: str
-) -> list[tuple[tuple[str, float | None], pd.DataFrame]]:
-    """Runs of each model: ((role, temperature or None), rows)."""
-    ds = frame["role"] == "ds"
-    chosen = frame[~ds | ((frame["alpha"] == alpha) & (frame["soft_scale"] == soft_scale))]
-    if not (chosen["role"] == "ds").any():
+def _values(
+    runs: pd.DataFrame, alpha: float, soft_scale: str
+) -> tuple[np.ndarray, np.ndarray, dict[float, np.ndarray]]:
+    """The column "value" of the runs of teacher, NDS, and DS by temperature."""
+    chosen = at_setting(runs, alpha, [soft_scale])
+    by_role: dict[Any, pd.DataFrame] = dict(iter(chosen.groupby("role")))
+    if "ds" not in by_role:
         raise ValueError(f"nothing was measured at alpha {alpha!r} and soft_scale {soft_scale!r}")
-    runs = []
-    role: Any
-    t: Any
-    for (role, t), rows in chosen.groupby(["role", "temperature"], dropna=False, sort=False):
-        runs.append(((role, None if pd.isna(t) else t), rows))
-    return runs
+    teacher, nds = (by_role[role]["value"].to_numpy() for role in ("teacher", "nds"))
+    ds: dict[Any, pd.Series] = dict(iter(by_role["ds"].groupby("temperature")["value"]))
+    return teacher, nds, {t: values.to_numpy() for t, values in ds.items()}
 
 
 def _landmarks(temperatures: list[float]) -> tuple[float, float, float]:
@@ -380,13 +291,3 @@ def _against(a: np.ndarray, b: np.ndarray, unit: str = " points") -> str:
     digits = 2 if unit else 4
     word = "above" if difference > 0 else "below"
     return f"{abs(difference):.{digits}f}{unit} {word} the NDS ({_verdict(_p_value(a, b))})"
-
-
-def _listed(words: Iterable[str]) -> str:
-    items = list(words)
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-def _at(temperatures: Iterable[float]) -> str:
-    items = [f"{t:g}" for t in temperatures]
-    return f"T = {_listed(items)}" if items else "no temperature"

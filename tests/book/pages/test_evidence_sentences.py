@@ -10,7 +10,7 @@ from known_study import made_up
 from kdfair_book import claims, evidence
 from kdfair_book.evidence import coverage
 from kdfair_book.evidence.simulations import TABLES, stored
-from kdfair_book.pages import claim_sentences, evidence_sentences
+from kdfair_book.pages import claim_sentences, evidence_sentences, text
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_sentences_say_what_was_found(moving, still):
 
 
 def test_both_scales_are_told_apart(small, moving):
-    assert [found.soft_scale for found in evidence_sentences.both_scales(small)] == ["T2", "none"]
+    assert claim_sentences.scalings(small.results, 0.8) == ["T2", "none"]
     assert "with T² | without T²" in claim_sentences.scales_table(small.results, alpha=0.8)
     assert "the other was not run" in claim_sentences.scales(moving.results, alpha=0.8)
 
@@ -96,7 +96,7 @@ def test_verdicts_are_summed_up(moving):
 
 
 def test_tables_show_what_is_missing_as_a_dash():
-    said = evidence_sentences.table(pd.DataFrame({"a": [1.0, np.nan], "b|c": ["x", None]}))
+    said = text.table(pd.DataFrame({"a": [1.0, np.nan], "b|c": ["x", None]}))
     assert said.splitlines() == ["| a | b\\|c |", "| --- | --- |", "| 1.00 | x |", "| – | – |"]
 
 

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from made_up import made_up_results
 
+from kdfair_book import pages
 from kdfair_book.pages import study_sentences as story
+from kdfair_book.pages import text
 from kdfair_core import results
 
 
@@ -87,20 +89,20 @@ def test_unknown_setting_is_said(found):
 
 
 def test_texts_show_themselves_as_markdown():
-    assert story.Text("**x**")._repr_markdown_() == "**x**"
+    assert text.Text("**x**")._repr_markdown_() == "**x**"
 
 
 def test_measured_reads_what_is_published(monkeypatch):
     asked = []
     monkeypatch.setattr(results, "load", lambda study, profile: asked.append((study, profile)))
-    story.measured("trifeature", "laptop")
+    pages.measured("trifeature", "laptop")
     assert asked == [("trifeature", "laptop")]
 
 
 def test_lists_read_well():
-    assert story._listed(["a"]) == "a"
-    assert story._listed(["a", "b", "c"]) == "a, b and c"
-    assert story._at(pd.Index([])) == "no temperature"
+    assert text.listed(["a"]) == "a"
+    assert text.listed(["a", "b", "c"]) == "a, b and c"
+    assert text.at(pd.Index([])) == "no temperature"
 
 
 def test_a_weak_teacher_is_called_one(found, monkeypatch):
