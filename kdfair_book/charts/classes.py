@@ -10,7 +10,7 @@ from kdfair_core.results import Results
 
 from . import dial, theme
 from .figure import Figure, Panel
-from .study import ROLE_NAMES, at_setting, setting
+from .study import ROLE_NAMES, at_setting, model_names, setting
 from .temperature import fixed_scale, rows_csv, series_looks, tooltip
 
 #: With more classes than this their names no longer fit beside the axis.
@@ -43,11 +43,10 @@ def class_accuracy(
     keys = ["role", "temperature", "class", "class_name"]
     means = runs.groupby(keys, dropna=False, sort=False)["accuracy"].mean().reset_index()
     affected = at_setting(results.affected_classes(), alpha, [scale])
-    affected = affected[affected["significant"].astype(bool) & affected["temperature"].notna()]
-    where = {
-        c: set(zip(rows["temperature"], rows["class"], strict=True))
-        for c, rows in affected.groupby("comparison")
-    }
+    affected = affected[affected["significant"].astype(bool)]
+    where = set(
+        zip(affected["comparison"], affected["temperature"], affected["class"], strict=True)
+    )
     points = pd.DataFrame(
         {
             "series": means["role"].map(ROLE_NAMES),
@@ -56,31 +55,24 @@ def class_accuracy(
             "accuracy": 100 * means["accuracy"],
         }
     )
-    pairs = list(zip(means["temperature"], means["class"], strict=True))
     for comparison in ("SC", "TC"):
-        points[comparison] = [int(p in where.get(comparison, set())) for p in pairs]
-    marked = {
-        t: {
-            c: points.loc[(points["T"] == t) & (points[c] == 1), "name"].tolist()
-            for c in ("SC", "TC")
-        }
-        for t in results.temperatures
-    }
+        points[comparison] = [
+            int((comparison, t, c) in where)
+            for t, c in zip(means["temperature"], means["class"], strict=True)
+        ]
+    marked = {t: _marked(points[points["T"] == t]) for t in results.temperatures}
     n = len(results.classes)
     named = n <= NAMED
     panel = Panel(
         _classes_chart(points, list(results.classes), named),
         "Accuracy of each class",
         f"Accuracy of each of {n} classes for teacher, NDS and the DS at the dial's temperature. "
-        + " ".join(f"At T = {t:g}: {_marked(marked[t])}." for t in results.temperatures),
+        + " ".join(f"At T = {t:g}: {marked[t]}." for t in results.temperatures),
         width=740,
         height=110 + 24 * n if named else 340,
     )
     wide = points.assign(
-        model=[
-            s if pd.isna(t) else f"DS, T = {t:g}"
-            for s, t in zip(points["series"], points["T"], strict=True)
-        ],
+        model=model_names(points["series"], points["T"]),
         text=points["accuracy"].map("{:.2f}".format)
         + points["SC"].map({0: "", 1: " ×"})
         + points["TC"].map({0: "", 1: " ◇"}),
@@ -101,18 +93,17 @@ def class_accuracy(
         table=table.rename_axis("class").rename_axis(None, axis=1).reset_index(),
         temperatures=results.temperatures,
         start=start,
-        readout={t: f"T = {t:g}. {_marked(marked[t])}." for t in results.temperatures},
+        readout={t: f"T = {t:g}. {marked[t]}." for t in results.temperatures},
     )
 
 
-def _marked(found: dict[str, list[str]]) -> str:
-    def listed(names: list[str]) -> str:
-        return f"{len(names)}" + (f" ({', '.join(names)})" if 0 < len(names) <= 10 else "")
-
-    return (
-        f"Classes that differ from the NDS: {listed(found['SC'])}; "
-        f"from the teacher: {listed(found['TC'])}"
-    )
+def _marked(points: pd.DataFrame) -> str:
+    """How many classes are marked, and which if they are few."""
+    said = []
+    for comparison in ("SC", "TC"):
+        names = points.loc[points[comparison] == 1, "name"].tolist()
+        said.append(f"{len(names)}" + (f" ({', '.join(names)})" if 0 < len(names) <= 10 else ""))
+    return f"Classes that differ from the NDS: {said[0]}; from the teacher: {said[1]}"
 
 
 def _classes_chart(points: pd.DataFrame, order: list[str], named: bool) -> Any:
@@ -216,7 +207,7 @@ def disagreement(
     ]
     pair = data["a"] + " → " + data["b"]
     wide = data.assign(
-        pair=pair, model=["NDS" if pd.isna(t) else f"DS, T = {t:g}" for t in data["T"]]
+        pair=pair, model=model_names(data["T"].notna().map({True: "DS", False: "NDS"}), data["T"])
     )
     table = wide.pivot(index="pair", columns="model", values="n")
     table = table.loc[list(dict.fromkeys(pair)), list(dict.fromkeys(wide["model"]))]
@@ -245,17 +236,15 @@ def disagreement(
 def _most_disagreed(cells: pd.DataFrame, classes: list[str]) -> list[str]:
     if len(classes) <= MATRIX:
         return classes
-    both = (
-        cells.groupby("class_a")["count"]
-        .sum()
-        .add(cells.groupby("class_b")["count"].sum(), fill_value=0)
-    )
+    sums = [cells.groupby(side)["count"].sum() for side in ("class_a", "class_b")]
+    both = sums[0].add(sums[1], fill_value=0)
     chosen = set(both.nlargest(MATRIX).index)
     return [name for name in classes if name in chosen]
 
 
-def largest(cells: pd.DataFrame, k: int = 3) -> str:
-    most = cells.nlargest(k, "n")
+def largest(cells: pd.DataFrame) -> str:
+    """The three largest cells of a matrix in words."""
+    most = cells.nlargest(3, "n")
     return ", ".join(
         f"{a} taken for {b} ({n:.0f})"
         for a, b, n in zip(most["a"], most["b"], most["n"], strict=True)
@@ -271,20 +260,10 @@ def matrix(
     base = alt.Chart(rows_csv(cells))
     if moving:
         base = base.transform_filter(dial.AT_DIAL)
-    x = alt.X(
-        "b:N",
-        sort=classes,
-        title=x_title,
-        scale=alt.Scale(domain=classes),
-        axis=alt.Axis(labelAngle=-45, ticks=False, domain=False),
-    )
-    y = alt.Y(
-        "a:N",
-        sort=classes,
-        title="teacher predicts",
-        scale=alt.Scale(domain=classes),
-        axis=alt.Axis(ticks=False, domain=False),
-    )
+    order: dict[str, Any] = {"sort": classes, "scale": alt.Scale(domain=classes)}
+    plain: dict[str, Any] = {"ticks": False, "domain": False}
+    x = alt.X("b:N", title=x_title, axis=alt.Axis(labelAngle=-45, **plain), **order)
+    y = alt.Y("a:N", title="teacher predicts", axis=alt.Axis(**plain), **order)
     squares = base.mark_rect(stroke=theme.LIGHT["surface"], strokeWidth=1).encode(
         x=x,
         y=y,

@@ -127,9 +127,6 @@ class Figure:
             )
             for panel in self.panels
         ]
-        joined = alt.concat(*charts, columns=min(self._columns, 2)).resolve_scale(
-            color="independent", shape="independent", strokeDash="independent", x="independent"
-        )
         room = min(panel.width for panel in self.panels)
         signals = dial.params(self.temperatures, self.start, slider=not self._still, room=room)
         subtitle: list[Any] = [theme.badge_text(self.badge)]
@@ -139,9 +136,10 @@ class Figure:
             title = alt.expr(f"{self.title + ': T = '!r} + {listed}[dial]")
         with warnings.catch_warnings():  # a selection that the panels share is there once
             warnings.filterwarnings("ignore", message="Automatically deduplicated selection")
-            return joined.add_params(*signals).properties(
-                title=alt.Title(title, subtitle=subtitle, anchor="start")
-            )
+            joined = alt.concat(*charts, columns=min(self._columns, 2)).add_params(*signals)
+        return joined.resolve_scale(
+            color="independent", shape="independent", strokeDash="independent", x="independent"
+        ).properties(title=alt.Title(title, subtitle=subtitle, anchor="start"))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         plain = f"{self.title} [{theme.badge_text(self.badge)}]\n{self.describe()}"

@@ -13,7 +13,7 @@ from kdfair_core.results import Results
 
 from . import dial, theme
 from .figure import Figure, Panel
-from .study import ROLE_NAMES, model_names
+from .study import ROLE_NAMES, at_setting, model_names
 from .temperature import (
     against_temperature,
     dial_rule,
@@ -47,9 +47,8 @@ def fairness_evidence(
     """
     found = evidence.sweep(results, alpha=alpha, soft_scale=soft_scale)
     frame = evidence.fairness_intervals(results, attribute)
-    ds = frame["role"] == "ds"
-    mine = (frame["alpha"] == found.alpha) & (frame["soft_scale"] == found.soft_scale)
-    frame = frame[(ds & mine) | frame["role"].isin(["teacher", "nds"])]
+    frame = at_setting(frame, found.alpha, [found.soft_scale])
+    frame = frame[frame["role"].isin(ROLE_NAMES)]
     frame = frame.assign(series=frame["role"].map(ROLE_NAMES), T=frame["temperature"])
     numbers = ["mean", "low", "high", "corrected", "chance", "floor"]
     frame[numbers] *= 100
@@ -59,8 +58,9 @@ def fairness_evidence(
     panels = []
     at: dict[str, dict[Any, dict[Any, float]]] = {}
     for metric, part in frame.groupby("metric", sort=False):
-        ds = part[part["role"] == "ds"]
-        parts = [part, ds.assign(series="equal groups", mean=ds["chance"], low=np.nan, high=np.nan)]
+        mine = part[part["role"] == "ds"]
+        equal = mine[["T"]].assign(series="equal groups", mean=mine["chance"])
+        parts = [part, equal]
         if metric == "dpd":
             perfect = {"series": "no errors", "mean": part["floor"].iloc[:1]}
             parts.append(pd.DataFrame(perfect))
@@ -71,7 +71,7 @@ def fairness_evidence(
         chart = against_temperature(
             lines.reset_index(drop=True), found.temperatures, y_title=f"{name} (%)", zero=True
         )
-        at[name] = ds.set_index("T")[["mean", "low", "high", "chance"]].to_dict("index")
+        at[name] = mine.set_index("T")[["mean", "low", "high", "chance"]].to_dict("index")
         inside = ", ".join(
             f"{row['mean']:.2f} at T = {t:g}, true value between {row['low']:.2f} and "
             f"{row['high']:.2f}"
@@ -79,7 +79,7 @@ def fairness_evidence(
         )
         says = (
             f"{name} of the DS in percent: {inside}. Groups with equal rates would show about "
-            f"{ds['chance'].mean():.2f}."
+            f"{mine['chance'].mean():.2f}."
         )
         panels.append(Panel(chart, f"{name}, and where the truth may be", says, height=320))
     table = pd.DataFrame(

@@ -213,7 +213,7 @@ def _alphas(
     ds = _less_nds(rows, []).assign(alpha=rows["alpha"])
     sides = {
         f"alpha {alpha:g}": part.drop(columns="alpha")
-        for alpha, part in sorted(ds.groupby("alpha"), reverse=True, key=lambda pair: pair[0])
+        for alpha, part in reversed(list(ds.groupby("alpha")))
     }
     temperatures = sorted(ds["T"].unique())
     panels: list[Panel] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -54,20 +53,13 @@ class Scorecard:
     ----------
     frame
         From :func:`kdfair_book.claims.scorecard`.
-    page
-        From the name of a study to the address of its page.
     """
 
     frame: pd.DataFrame
-    page: Callable[[str], str]
-
-    def _columns(self) -> list[tuple[str, str]]:
-        """Studies that were measured, with their profile."""
-        pairs = self.frame.loc[self.frame["profile"] != "", ["study", "profile"]]
-        return [tuple(pair) for pair in pairs[pairs["study"] != "all"].drop_duplicates().to_numpy()]
 
     def _repr_html_(self) -> str:
-        columns = self._columns()
+        measured = self.frame[(self.frame["profile"] != "") & (self.frame["study"] != "all")]
+        columns = measured[["study", "profile"]].drop_duplicates().to_numpy().tolist()
         head = "".join(
             f'<th scope="col">{escape(study)}<small>{escape(profile)}{_beyond(study)}</small></th>'
             for study, profile in columns
@@ -80,7 +72,7 @@ class Scorecard:
             f"<tbody>{body}</tbody></table></div>"
         )
 
-    def _row(self, claim: claims.Claim, columns: Sequence[tuple[str, str]]) -> str:
+    def _row(self, claim: claims.Claim, columns: list[list[str]]) -> str:
         rows = self.frame[self.frame["claim"] == claim.id]
         ours = "<small>our question, not the paper's claim</small>" if claim.ours else ""
         name = f'<th scope="row">{escape(claim.sentence)}{ours}</th>'
@@ -102,7 +94,7 @@ class Scorecard:
         text = f"{SIGNS[word]} {word}"
         kind = f'class="kd-{word.replace(" ", "-")}" title="{why}"'
         about = f"<small>{escape(str(row['attribute']))}</small>" if row["attribute"] else ""
-        page = "" if word == "not measured" or row["study"] == "all" else self.page(row["study"])
+        page = "" if word == "not measured" or row["study"] == "all" else study_page(row["study"])
         if not page:
             return f"<span {kind}>{text}</span>{about}"
         return (
@@ -142,12 +134,7 @@ class Reasons:
         return f'{_STYLE}<div class="kd-reasons">{"".join(blocks)}</div>'
 
     def __repr__(self) -> str:
-        return repr(Scorecard(self.frame, study_page))
-
-
-def reasons(frame: pd.DataFrame) -> Reasons:
-    """What every verdict of a scorecard rests on."""
-    return Reasons(frame)
+        return repr(Scorecard(self.frame))
 
 
 def numbers(row: dict) -> str:
@@ -190,18 +177,3 @@ def figure_name(row: dict) -> str:
     if row["figure"] == "individual-fairness":
         return f"individual-fairness-{attribute.partition(' ')[0]}"
     return str(row["figure"])
-
-
-def scorecard(
-    frame: pd.DataFrame | None = None, *, page: Callable[[str], str] = study_page
-) -> Scorecard:
-    """Claims against studies.
-
-    Parameters
-    ----------
-    frame
-        From :func:`kdfair_book.claims.scorecard`; computed if None.
-    page
-        From the name of a study to the address of its page.
-    """
-    return Scorecard(claims.scorecard() if frame is None else frame, page)

@@ -189,18 +189,15 @@ def _fairness_readout(
     rows: pd.DataFrame, metrics: Sequence[str], temperatures: Sequence[float]
 ) -> dict[float, str]:
     """For each temperature, the numbers of every model there."""
-    values = rows.set_index(["series", "T", "metric"])["mean"].to_dict()
+    curves = list(dict.fromkeys(rows.loc[rows["T"].notna(), "series"]))
     level = [name for name in ("NDS", "teacher") if name in set(rows["series"])]
-    curves = dict.fromkeys(rows.loc[rows["T"].notna(), "series"])
 
     def numbers(name: str, t: float) -> str:
-        found = [
-            f"{METRICS[m][2]} {value:.2f} %"
-            for m in metrics
-            for (who, at, metric), value in values.items()
-            if who == name and metric == m and (at == t or pd.isna(at))
-        ]
-        return f"{name}: {', '.join(found)}"
+        here = rows[(rows["series"] == name) & (rows["T"].isna() | (rows["T"] == t))]
+        means = here.set_index("metric")["mean"]
+        return f"{name}: " + ", ".join(
+            f"{METRICS[m][2]} {means[m]:.2f} %" for m in metrics if m in means
+        )
 
     return {
         t: f"T = {t:g}. " + "; ".join(numbers(name, t) for name in [*curves, *level]) + "."

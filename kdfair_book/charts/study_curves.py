@@ -97,8 +97,9 @@ def _accuracies(title: str, source: str, means: pd.DataFrame) -> dict[str, objec
 def _measured() -> list[tuple[str, str]]:
     """Study and its best profile, of all that are published whole and known."""
     there = results.available()
-    there = there[there["problem"] == ""].drop_duplicates("study").set_index("study")["profile"]
-    return [(study, there[study]) for study in studies.names() if study in there]
+    best = there[there["problem"] == ""].drop_duplicates("study")
+    profiles: dict[str, str] = dict(zip(best["study"], best["profile"], strict=True))
+    return [(study, profiles[study]) for study in studies.names() if study in profiles]
 
 
 def _our_accuracy(found: results.Results) -> pd.DataFrame:

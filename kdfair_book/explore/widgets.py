@@ -70,16 +70,9 @@ class Explorer:
         self.copy = ipw.Textarea(
             description="as code", layout=ipw.Layout(width="100%", height="4.8em"), disabled=True
         )
-        rows = [("study", "profile", "pair"), ("temperature", "alpha", "soft_scale")]
-        rows.append(("attribute", "class_name", "group"))
-        self.widget = ipw.VBox(
-            [
-                *(ipw.HBox([self.controls[name] for name in row]) for row in rows),
-                self.charts,
-                self.tables,
-                self.copy,
-            ]
-        )
+        controls = list(self.controls.values())
+        rows = [ipw.HBox(controls[i : i + 3]) for i in (0, 3, 6)]
+        self.widget = ipw.VBox([*rows, self.charts, self.tables, self.copy])
         self._show()
 
     # ---- state -------------------------------------------------------------------------------

@@ -7,16 +7,16 @@ a section holds depends on what was measured; where there is nothing, a sentence
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from kdfair_book import charts, paper
 from kdfair_book.charts import paper as reported_charts
 from kdfair_book.charts import paper_comparison
-from kdfair_book.charts.figure import Section
+from kdfair_book.charts.figure import Figure, Section
 from kdfair_book.charts.intervals import start_near
 from kdfair_book.charts.study import setting
 from kdfair_book.pages import paper_sentences as reported
@@ -146,13 +146,14 @@ class Page:
         """Name of the study."""
         return self.study.name
 
-    @property
-    def _show(self) -> dict[str, Any]:
-        return dict(start=self.start, alpha=self.alpha, soft_scale=self.soft_scale)
+    def _ours(self, figure: Callable[..., Figure], *about: str) -> Figure:
+        """A figure of what was measured, at the page's start and setting."""
+        setting = {"alpha": self.alpha, "soft_scale": self.soft_scale}
+        return figure(self.found, *about, start=self.start, **setting)
 
-    @property
-    def _said(self) -> dict[str, Any]:
-        return dict(alpha=self.alpha, soft_scale=self.soft_scale)
+    def _said(self, sentence: Callable[..., Text], *about: str) -> Text:
+        """A sentence about what was measured, at the page's setting."""
+        return sentence(self.found, *about, alpha=self.alpha, soft_scale=self.soft_scale)
 
     @cached_property
     def _counted(self) -> bool:
@@ -177,25 +178,19 @@ class Page:
     def counts(self) -> Section:
         """#SC, #TC and accuracy against temperature, ours and the paper's."""
         parts: list[Any] = []
-        if self.found is not None and self._counted:
-            parts += [
-                charts.affected_counts(self.found, **self._show),
-                story.affected(self.found, **self._said),
-            ]
+        if self._counted:
+            parts += [self._ours(charts.affected_counts), self._said(story.affected)]
         elif self.found is not None:
             parts.append(Text("Classes are compared over seeds: that needs two seeds or more."))
         if not self._printed("sc"):
             parts.append(self._silent("how many classes are affected"))
         elif self.alpha not in set(paper.results(self.name)["alpha"]):
             parts.append(self._silent(f"how many classes are affected at alpha {self.alpha:g}"))
-        elif self.found is not None and self._counted:
-            parts += [
-                paper_comparison.beside_counts(self.found, **self._show),
-                reported.counts(self.name, alpha=self.alpha),
-            ]
         else:
             parts += [
-                charts.paper_counts(self.name, start=self.start, alpha=self.alpha),
+                self._ours(paper_comparison.beside_counts)
+                if self._counted
+                else charts.paper_counts(self.name, start=self.start, alpha=self.alpha),
                 reported.counts(self.name, alpha=self.alpha),
             ]
         return Section(parts)
@@ -218,16 +213,13 @@ class Page:
             return Section([self._waits("the accuracy of each class at the dial's temperature")])
         if not self._counted:
             return Section([Text("Classes are compared over seeds: that needs two or more.")])
-        return Section([charts.class_accuracy(self.found, **self._show)])
+        return Section([self._ours(charts.class_accuracy)])
 
     def disagreement(self) -> Section:
         """Where student and teacher disagree, ours and the paper's Figure 2."""
         parts: list[Any] = []
         if self.found is not None:
-            parts += [
-                charts.disagreement(self.found, **self._show),
-                story.agreement(self.found, **self._said),
-            ]
+            parts += [self._ours(charts.disagreement), self._said(story.agreement)]
         if self.name in set(paper.table("figure2")["study"]):
             parts.append(reported_charts.paper_disagreement(self.name))
         return Section(parts or [self._waits("the disagreement with the teacher")])
@@ -248,15 +240,11 @@ class Page:
         printed = self._printed("eod", attribute)
         parts: list[Any] = []
         if self.found is not None:
-            parts += [
-                charts.fairness(self.found, attribute, **self._show),
-                story.fairness(self.found, attribute, **self._said),
-            ]
+            pairs: list[tuple[Any, Any]] = [(charts.fairness, story.fairness)]
             if printed:
-                parts += [
-                    charts.beside_paper(self.found, attribute, **self._show),
-                    story.beside_paper(self.found, attribute, **self._said),
-                ]
+                pairs.append((charts.beside_paper, story.beside_paper))
+            for figure, sentence in pairs:
+                parts += [self._ours(figure, attribute), self._said(sentence, attribute)]
         elif printed:
             parts += [
                 charts.paper_fairness(self.name, attribute, start=self.start),
@@ -276,8 +264,10 @@ class Page:
         said = story.scales(self.found, alpha=self.alpha)
         if len(self.found.soft_scales) < 2:
             return Section([said])
-        show = self._show | {"soft_scale": "both"}
-        return Section([charts.fairness(self.found, attribute, **show), said])
+        both = charts.fairness(
+            self.found, attribute, start=self.start, alpha=self.alpha, soft_scale="both"
+        )
+        return Section([both, said])
 
     def individual(self) -> Section:
         """Individual unfairness, ours and what was reported.
@@ -288,20 +278,14 @@ class Page:
         parts: list[Any] = []
         if self.found is not None:
             for space in self.found.features:
-                parts += [
-                    charts.individual_fairness(self.found, space=space, **self._show),
-                    story.individual(self.found, space, **self._said),
-                ]
+                figure = partial(charts.individual_fairness, space=space)
+                parts += [self._ours(figure), self._said(story.individual, space)]
         if self._printed("individual_unfairness"):
             parts += [
                 reported_charts.paper_individual(self.name, start=self.start),
                 reported.individual(self.name),
             ]
         return Section(parts or [self._waits("individual fairness")])
-
-    def at(self, **changes: Any) -> Page:
-        """The same page with another start, alpha or soft_scale."""
-        return replace(self, **changes)
 
     def _waits(self, what: str) -> Text:
         """Nothing to show until the study is measured."""

@@ -1,4 +1,4 @@
-"""Figures of what the numbers can bear: that they show the evidence, alive and without_dial."""
+"""Figures of what the numbers can bear: that they show the evidence, alive and still."""
 
 import re
 
@@ -7,7 +7,7 @@ import vl_convert
 from bs4 import BeautifulSoup
 
 from kdfair_book import charts, claims, evidence
-from kdfair_book.charts import intervals, scorecard, softening, statistics, theme, without_dial
+from kdfair_book.charts import intervals, scorecard, softening, statistics, theme
 from kdfair_book.evidence import coverage
 
 DIALED = {
@@ -60,7 +60,7 @@ def test_figures_say_what_they_show(dialed):
 
 
 def test_still_figures_have_no_dial(fixed, monkeypatch):
-    assert isinstance(fixed, without_dial.Still)
+    assert isinstance(fixed.readout, str)
     page = BeautifulSoup(fixed.to_html(), "html.parser")
     assert not page.select("[data-kd-temperatures]")
     assert page.select_one(".kd-said").get_text()
@@ -94,7 +94,7 @@ def test_evidence_shows_the_intervals(results):
 def test_the_scorecard_shows_every_verdict_with_its_numbers(results, monkeypatch):
     monkeypatch.setattr("kdfair_book.charts.figure._anchored", set())
     frame = claims.judge(results)
-    card = scorecard.scorecard(frame)
+    card = scorecard.Scorecard(frame)
     page = BeautifulSoup(card._repr_html_(), "html.parser")
     rows = page.select("tbody tr")
     assert len(rows) == len(claims.CLAIMS)
@@ -120,4 +120,4 @@ def test_the_scorecard_shows_every_verdict_with_its_numbers(results, monkeypatch
 def test_the_scorecard_escapes(results):
     frame = claims.judge(results)
     frame["why"] = '<b>"x"</b>'
-    assert "<b>" not in scorecard.scorecard(frame)._repr_html_()
+    assert "<b>" not in scorecard.Scorecard(frame)._repr_html_()

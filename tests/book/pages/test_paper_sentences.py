@@ -59,4 +59,3 @@ def test_a_page_knows_its_attributes(monkeypatch, tmp_path):
         page.fairness("age")
     (said,) = page.fairness("religion")
     assert "no numbers" in said
-    assert page.at(start=7).start == 7

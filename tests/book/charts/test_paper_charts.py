@@ -6,7 +6,8 @@ import pytest
 from made_up import made_up_results
 
 from kdfair_book import paper
-from kdfair_book.charts import annotations, paper_details
+from kdfair_book.charts import annotations, paper_comparison
+from kdfair_book.charts import paper as paper_charts
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,7 @@ def cifar10():
 
 
 def test_counts_beside_the_papers(cifar10):
-    figure = paper_details.beside_counts(cifar10)
+    figure = paper_comparison.beside_counts(cifar10)
     table = figure.table.set_index("T")
     ours = cifar10.affected_counts().query("comparison == 'SC' and soft_scale == 'T2'")
     ours = ours.set_index("temperature")["significant"]
@@ -30,13 +31,13 @@ def test_counts_beside_the_papers(cifar10):
 
 def test_no_counts_beside_what_the_paper_has_not(cifar10):
     with pytest.raises(ValueError, match=r"unknown study: 'nothing'.*svhn"):
-        paper_details.beside_counts(replace(cifar10, study="nothing"))
+        paper_comparison.beside_counts(replace(cifar10, study="nothing"))
     with pytest.raises(ValueError, match=r"no alpha 0\.6 for cifar10; choose from 0\.8"):
-        paper_details._their_counts("cifar10", 0.6)
+        paper_charts.class_counts("cifar10", 0.6)
 
 
 def test_both_weights_of_table_7():
-    figure = paper_details.paper_alphas("cifar100")
+    figure = paper_comparison.paper_alphas("cifar100")
     table = figure.table.set_index("T")
     assert table.loc[10, "#SC, alpha 0.8"] == 22 and table.loc[10, "#SC, alpha 0.6"] == 20
     assert table.loc[2, "accuracy (%), alpha 0.6"] == 68.53
@@ -50,7 +51,7 @@ def test_our_weights(cifar10):
         if run["soft_scale"] == "none":
             run |= {"soft_scale": "T2", "alpha": 0.6}
     two = replace(cifar10, manifest=cifar10.manifest | {"runs": runs})
-    figure = paper_details.alphas(two)
+    figure = paper_comparison.alphas(two)
     assert set(figure.table.columns) >= {"#SC, alpha 0.8", "#SC, alpha 0.6"}
     ds = two.runs.query("alpha == 0.6 and temperature == 4")["accuracy"].mean()
     at = figure.table.set_index("T").loc[4, "accuracy (%), alpha 0.6"]
@@ -58,16 +59,16 @@ def test_our_weights(cifar10):
 
 
 def test_individual_as_reported():
-    figure = paper_details.paper_individual("hatexplain")
+    figure = paper_charts.paper_individual("hatexplain")
     assert figure.badge == "reported"
     assert "DS 0.0654; NDS 0.1078, teacher 0.032" in figure.readout[10]
     with pytest.raises(ValueError, match="metric of svhn"):
-        paper_details.paper_individual("svhn")
+        paper_charts.paper_individual("svhn")
 
 
 @pytest.mark.parametrize(("study", "lost"), [("cifar10", 10), ("svhn", 9)])
 def test_figure_2_leaves_empty_what_cannot_be_read(study, lost):
-    figure = paper_details.paper_disagreement(study)
+    figure = paper_charts.paper_disagreement(study)
     assert len(figure.table) == 90
     assert (figure.table == "?").to_numpy().sum() == lost
     assert f"{lost} cells cannot be read" in figure.caption
@@ -76,7 +77,7 @@ def test_figure_2_leaves_empty_what_cannot_be_read(study, lost):
 
 def test_figure_2_of_another_study_is_refused():
     with pytest.raises(ValueError, match="choose from cifar10, svhn"):
-        paper_details.paper_disagreement("imagenet")
+        paper_charts.paper_disagreement("imagenet")
 
 
 def test_label_rates_are_those_of_the_annotations():
