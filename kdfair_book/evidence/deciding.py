@@ -356,8 +356,8 @@ def add_deciding(card: pd.DataFrame, sweeps: dict[tuple[str, str, float, str], S
     undecided = card["verdict"] == "undecided"
     open_ = undecided.groupby([card[name] for name in family], dropna=False).transform("sum")
     answers: list[Missing | None] = []
-    row: dict[Any, Any]
-    for row, many in zip(card.to_dict("records"), open_, strict=True):
+    rows: list[Any] = card.to_dict("records")
+    for row, many in zip(rows, open_, strict=True):
         mine = sweeps.get((row["study"], row["profile"], row["alpha"], row["soft_scale"]))
         if row["verdict"] != "undecided" or mine is None:
             answers.append(None)

@@ -193,7 +193,7 @@ def _printed(study: str, alpha: float, nds: float) -> tuple[str, tuple[float, fl
         ds = part[(part["role"] == "ds") & (part["alpha"] == alpha)].set_index("temperature")
         if ds.empty or "nds" not in level or "teacher" not in level:
             continue
-        best = float(ds.index[ds["mean"].argmax()])
+        best = float(ds.index.to_numpy()[ds["mean"].to_numpy().argmax()])
         numbers = (float(level["teacher"]), float(level["nds"]), float(ds["mean"].max()), best)
         choices.append((str(attribute), numbers))
     if not choices:
