@@ -59,8 +59,11 @@ def at_setting(frame: pd.DataFrame, alpha: float, soft_scales: Iterable[str]) ->
 def _lines(summary: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
     """Rows for :func:`against_temperature`, fractions as percent."""
     lines = pd.DataFrame({"series": names, "T": summary["temperature"]})
-    for column in ("mean", "low", "high"):
-        lines[column] = (100 * summary[column]).clip(0, 100)  # no interval beyond what can be
+    for column, source in (("mean", "corrected"), ("low", "low"), ("high", "high")):
+        lines[column] = (100 * summary[source]).clip(0, 100)  # no interval beyond what can be
+    noisy = summary["chance"].notna()  # noise adds to a largest difference
+    if noisy.any():
+        lines["measured"] = 100 * summary["mean"].where(noisy)
     return lines
 
 
@@ -137,11 +140,9 @@ def fairness(
         title=f"Fairness by {attribute.replace('_', ' ')} against temperature",
         caption=(
             f"Each point is a mean over seeds of the {which}; the band is the 95 % interval of "
-            "what one trained model has in the population, over test examples and seeds. Where "
-            "groups are compared, noise adds to the largest difference: the points still have it, "
-            "the bands are freed of it and may lie below their points. So compare points with "
-            "points and bands with bands. Level lines are the teacher and the student trained "
-            "without it (NDS). "
+            "what one trained model has in the population, over test examples and seeds. EOD and "
+            "DPD are corrected for what noise adds to a largest difference; small ticks are the "
+            "values as measured. Level lines are the teacher and the student trained alone (NDS). "
             f"A classifier without any error has a DPD of {_percent(floor)} % here, because the "
             "labels themselves are not spread evenly over the groups. "
             + "".join(
@@ -192,9 +193,11 @@ def _fairness_table(
         if row["metric"] in metrics:
             title = METRICS[row["metric"]][2]
             cells = rows.setdefault(label, {"model": label, "runs": int(row["n_runs"])})
-            cells[f"{title} (%)"] = 100 * row["mean"]
+            cells[f"{title} (%)"] = 100 * row["corrected"]
             cells[f"{title} low"] = 100 * row["low"]
             cells[f"{title} high"] = 100 * row["high"]
+            if row["metric"] != "accuracy":
+                cells[f"{title} as measured"] = 100 * row["mean"]
     return pd.DataFrame(list(rows.values()))
 
 
@@ -206,7 +209,7 @@ def _fairness_readout(
 ) -> dict[float, str]:
     """For each temperature, the numbers of every model there."""
     values = {
-        (row["name"], row["temperature"], row["metric"]): row["mean"]
+        (row["name"], row["temperature"], row["metric"]): row["corrected"]
         for row in _records(summary.assign(name=names))
     }
     level = [name for name in ("NDS", "teacher") if name in set(names)]

@@ -123,7 +123,8 @@ def against_temperature(
     ----------
     frame
         Columns series (a key of :data:`.theme.SERIES`), T (missing for a level line), mean,
-        low, high (missing where there is no interval), in the units of the axis.
+        low, high (missing where there is no interval), in the units of the axis; perhaps
+        measured, the value before it was corrected, which is drawn as a small tick.
     temperatures
         Those under the dial.
     y_title
@@ -152,7 +153,11 @@ def against_temperature(
         alt.Tooltip("T:Q", format="d"),
         *(alt.Tooltip(f"{c}:Q", format=numbers) for c in ("mean", "low", "high")),
     ]
-    base = alt.Chart(rows_csv(frame[["series", "T", "mean", "low", "high"]]))
+    columns = ["series", "T", "mean", "low", "high"]
+    if "measured" in frame:
+        tooltip.append(alt.Tooltip("measured:Q", format=numbers, title="as measured"))
+        columns.append("measured")
+    base = alt.Chart(rows_csv(frame[columns]))
     curves = base.transform_filter("isValid(datum.T)")
     levels = base.transform_filter("!isValid(datum.T)")
 
@@ -182,6 +187,13 @@ def against_temperature(
             "shape": shape,
         }
         one = curves.transform_filter(only)
+        if "measured" in frame:
+            raw = one.transform_filter("isValid(datum.measured)")
+            above.append(
+                raw.mark_tick(clip=True, size=9, thickness=1.5, color=theme.LIGHT[color]).encode(
+                    x=x, y=alt.Y("measured:Q", title=y_title, scale=scale), tooltip=tooltip
+                )
+            )
         here = one.transform_filter(dial.AT_DIAL)
         above += [
             one.mark_point(size=32, **points).encode(x=x, y=y, tooltip=tooltip),

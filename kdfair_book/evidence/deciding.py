@@ -66,6 +66,17 @@ class Missing:
     towards: str
     why: str
 
+    @property
+    def short(self) -> str:
+        """In a few words, for a cell."""
+        if np.isnan(self.seeds):
+            return "more seeds"
+        if np.isinf(self.seeds) or self.why:
+            what = "more examples" if "test set" in self.why else "no number of seeds"
+            return "too small to matter" if "would matter" in self.why else what
+        hours = "" if np.isnan(self.hours) else f", {_hours(self.hours)}"
+        return f"{self.seeds:.0f} seeds{hours}"
+
     def __str__(self) -> str:
         if np.isnan(self.seeds):
             return f"more seeds; how many is not computed ({self.why})"

@@ -26,6 +26,8 @@ from kdfair_book.evidence.what_could_be_seen import (
     tabulate,
     visible,
 )
+from kdfair_book.pages.evidence_sentences import table
+from kdfair_book.pages.folded import Folded
 from kdfair_book.pages.study_sentences import Text, _listed
 from kdfair_book.pages.what_we_found import AT, _number, _title, _with_factor, squared
 from kdfair_core.results import Results
@@ -369,6 +371,21 @@ def calculator(found: list[Results]) -> Calculator:
     sweeps = _with_factor(found)
     correlation, changed = error_correlation(sweeps), changed_answers(sweeps, AT)
     return Calculator(tabulate(correlation, changed), correlation, changed)
+
+
+def as_table(calculator: Calculator, *, seeds: int, decimals: int = 1) -> Folded:
+    """The calculator's table at one number of seeds, for those who read without JavaScript."""
+    frame = calculator.frame[calculator.frame["seeds"] == seeds]
+    names = {"n": "examples in the smallest group", "base_rate": "base rate"}
+    names |= {"accuracy": "accuracy (points)", "dpd": "DPD", "eod": "EOD"}
+    names |= {"dpd_chance": "DPD by chance", "eod_chance": "EOD by chance"}
+    shown = frame[list(names)].copy()
+    for column in list(names)[1:]:
+        shown[column] = [
+            "nothing up to 60" if np.isnan(v) else f"{100 * v:.{decimals}f}" for v in shown[column]
+        ]
+    return Folded(f"Smallest differences that could be seen, {seeds} seeds, in percent",
+                  [table(shown.rename(columns=names))])  # fmt: skip
 
 
 def _points(value: Any) -> str:

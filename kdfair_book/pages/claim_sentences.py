@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book.claims.registry import CLAIMS, get
-from kdfair_book.claims.scoring import VERDICTS, judge
+from kdfair_book.claims.scoring import judge
 from kdfair_book.evidence.sweep import settings
 from kdfair_book.pages.evidence_sentences import table
 from kdfair_book.pages.study_sentences import Text
@@ -18,28 +18,49 @@ PICTURE = ("sc-rises", "tc-falls", "sc-reverses", "tc-reverses")
 SCALES = {"T2": "with T²", "none": "without T²"}
 
 
-def verdicts(card: pd.DataFrame) -> Text:
-    """How many verdicts of each kind, and on which claims measured studies agree."""
+def verdicts(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Text:
+    """How many verdicts of each kind, and on which claims measured studies agree.
+
+    Parameters
+    ----------
+    card : DataFrame
+        Of the usual setting, from :func:`kdfair_book.pages.deciding.complete`.
+    without : DataFrame, optional
+        The same without the factor T squared: counted, and named where a claim's verdict differs.
+    """
     measured = card[card["verdict"] != "not measured"]
     studies = measured.loc[measured["study"] != "all", "study"].nunique()
     counts = measured["verdict"].value_counts()
-    said = [f"{counts.get(word, 0)} {word}" for word in VERDICTS[:3]]
     lines = [
         f"**{len(measured)} verdicts on {measured['claim'].nunique()} claims from {studies} "
-        f"{'study' if studies == 1 else 'studies'}:** {', '.join(said)}."
+        f"{'study' if studies == 1 else 'studies'}**, with the factor T²: {_told(counts)}."
     ]
+    if "regime" in measured:
+        inside = measured[measured["regime"] == "the paper's regime"]
+        told = _told(inside["verdict"].value_counts()) if len(inside) else "none"
+        lines.append(
+            f"In the paper's regime of accuracy and gain: {told}. The others, "
+            f"{len(measured) - len(inside)}, are verdicts on the sentence, not on the paper."
+        )
+    if without is not None and not (other := without[without["verdict"] != "not measured"]).empty:
+        lines.append(
+            f"Without the factor T², in a table of its own below: {len(other)} verdicts, "
+            f"{_told(other['verdict'].value_counts())}."
+        )
+    lines = [" ".join(lines)]
     named: dict[str, list[str]] = {}
     for claim in CLAIMS:
         mine = measured[measured["claim"] == claim.id]
         found = set(mine["verdict"])
         if found:
             word = found.pop() if len(found) == 1 else "mixed"
-            named.setdefault(word, []).append(f"- {claim.sentence} ({_where(mine)})")
+            also = _without(claim.id, set(mine["verdict"]), without)
+            named.setdefault(word, []).append(f"- {claim.sentence} ({_where(mine)}{also})")
     for word, opening in (
-        ("holds", "Stand wherever they were measured"),
-        ("fails", "Fail wherever they were measured"),
-        ("undecided", "Undecided wherever they were measured"),
+        ("holds", "Hold in every study measured, with the factor T²"),
+        ("fails", "Fail in every study measured"),
         ("mixed", "Mixed"),
+        ("undecided", "Undecided in every study measured"),
     ):
         if word in named:
             lines.append(f"\n*{opening}:*\n\n" + "\n".join(named[word]))
@@ -49,14 +70,37 @@ def verdicts(card: pd.DataFrame) -> Text:
     return Text("\n".join(lines))
 
 
+def _told(counts: pd.Series) -> str:
+    """ "3 hold, 1 fails, 5 are undecided"."""
+    said = []
+    for word, one, many in (
+        ("holds", "holds", "hold"),
+        ("fails", "fails", "fail"),
+        ("undecided", "is undecided", "are undecided"),
+    ):
+        n = int(counts.get(word, 0))
+        if n:
+            said.append(f"{n} {one if n == 1 else many}")
+    return ", ".join(said)
+
+
+def _without(claim: str, usual: set[str], without: pd.DataFrame | None) -> str:
+    """The verdict without the factor T squared, where it is another one."""
+    if without is None or len(usual) > 1:
+        return ""
+    mine = without[(without["claim"] == claim) & (without["verdict"] != "not measured")]
+    other = mine.loc[~mine["verdict"].isin(usual), "verdict"].value_counts()
+    return f"; without T²: {_told(other)}" if len(other) else ""
+
+
 def _where(rows: pd.DataFrame) -> str:
     """Of how many studies, and which verdicts if they differ."""
     n = rows["study"].nunique()
     where = f"{n} {'study' if n == 1 else 'studies'}"
+    if len(rows) > n:
+        where = f"{len(rows)} verdicts in {where}"
     counts = rows["verdict"].value_counts()
-    if len(counts) == 1:
-        return where
-    return f"{where}: " + ", ".join(f"{counts[word]} {word}" for word in VERDICTS if word in counts)
+    return where if len(counts) == 1 else f"{where}: {_told(counts)}"
 
 
 def scales_table(found: Results, *, alpha: float) -> Text:
