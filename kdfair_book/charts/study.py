@@ -248,7 +248,10 @@ def affected_counts(
     chance = {k: float(counts[f"chance_{k}"].iloc[0]) for k in ("low", "mean", "high")}
 
     panels, readouts = [], []
-    for comparison, sides in (("SC", "NDS and DS"), ("TC", "teacher and DS")):
+    for comparison, sides in (
+        ("SC", "student alone and distilled one"),
+        ("TC", "teacher and distilled student"),
+    ):
         rows = counts[counts["comparison"] == comparison]
         lines = [
             pd.DataFrame({"series": name, "T": rows["temperature"], "mean": rows[column]})
@@ -277,7 +280,7 @@ def affected_counts(
         panels.append(
             Panel(
                 chart,
-                f"#{comparison}: {sides} differ",
+                f"#{comparison}: {sides}",
                 f"Number of {n_classes} classes whose relative accuracy differs between {sides}: "
                 f"{counted}.",
             )
@@ -301,11 +304,11 @@ def affected_counts(
         name="affected-classes",
         title="Significantly affected classes against temperature",
         caption=(
-            f"How many of the {n_classes} classes Welch's test calls different at level 0.05, and "
-            "how many remain after Benjamini and Hochberg's correction. If nothing differed at "
-            f"all, {chance['mean']:.1f} would be expected and the gray band ({chance['low']:.0f} "
-            f"to {chance['high']:.0f}) would hold 95 % of the counts.{control} *Only what rises "
-            "out of the band is more than chance.*"
+            f"For how many of the {n_classes} classes the accuracy, relative to overall accuracy, "
+            "differs (Welch's test, level 0.05), and how many remain after Benjamini and "
+            f"Hochberg's correction. If nothing differed, {chance['mean']:.1f} would be expected; "
+            f"the gray band ({chance['low']:.0f} to {chance['high']:.0f}) holds 95 % of such "
+            f"counts.{control} *Only what rises out of the band is more than chance.*"
         ),
         badge=results.profile,
         panels=panels,

@@ -91,11 +91,33 @@ def typical_scale(values: Any, *, zero: bool = False) -> alt.Scale:
     return scale
 
 
+#: Series -> what the legend calls it, with the paper's abbreviation.
+IN_FULL = {
+    "NDS": "student alone (NDS)",
+    "DS": "distilled student (DS)",
+    "DS with T²": "distilled, with T²",
+    "DS without": "distilled, without T²",
+    "after BH": "after correction",
+}
+
+
 def line_looks(names: Sequence[str]) -> dict[str, Any]:
     """Color and dash of lines by series, with their legend."""
-    entry = 42 + 6 * max(map(len, names))  # pixels
+    full = [IN_FULL.get(name, name) for name in names]
+    entry = 42 + 6 * max(map(len, full))  # pixels
+    written = "".join(
+        f"datum.label == {name!r} ? {label!r} : "
+        for name, label in zip(names, full, strict=True)
+        if name != label
+    )
     columns = alt.ExprRef(f"clamp(floor(room / {entry:.0f}), 1, {len(names)})")
-    line = alt.Legend(symbolType="stroke", symbolStrokeWidth=2.5, symbolSize=420, columns=columns)
+    line = alt.Legend(
+        symbolType="stroke",
+        symbolStrokeWidth=2.5,
+        symbolSize=420,
+        columns=columns,
+        labelExpr=f"{written}datum.label",
+    )
     colors = [theme.LIGHT[theme.SERIES[name][0]] for name in names]
     dashes = [theme.SERIES[name][1] for name in names]
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -55,7 +56,8 @@ class Advice:
     sure: str
 
     def __str__(self) -> str:
-        return f"**{self.about}.** {self.do} {self.because} *How sure: {self.sure}.*"
+        said = f"**{self.about}.** {self.do} {self.because} *How sure: {self.sure}.*"
+        return re.sub(r"(?<![\w-])-(?=\d)", "\u2212", said)
 
 
 def advise(found: list[Results], card: pd.DataFrame) -> list[Advice]:

@@ -9,6 +9,7 @@ from kdfair_book.claims.registry import CLAIMS, get
 from kdfair_book.claims.scoring import judge
 from kdfair_book.evidence.sweep import settings
 from kdfair_book.pages.evidence_sentences import table
+from kdfair_book.pages.folded import Folded
 from kdfair_book.pages.study_sentences import Text
 from kdfair_core.results import Results
 
@@ -19,7 +20,7 @@ SCALES = {"T2": "with T²", "none": "without T²"}
 
 
 def verdicts(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Text:
-    """How many verdicts of each kind, and on which claims measured studies agree.
+    """How many verdicts of each kind, in the paper's regime and in others.
 
     Parameters
     ----------
@@ -47,7 +48,13 @@ def verdicts(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Text
             f"Without the factor T², in a table of its own below: {len(other)} verdicts, "
             f"{_told(other['verdict'].value_counts())}."
         )
-    lines = [" ".join(lines)]
+    return Text(" ".join(lines))
+
+
+def claim_by_claim(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Folded:
+    """On which claims measured studies agree; parameters are those of :func:`verdicts`."""
+    measured = card[card["verdict"] != "not measured"]
+    lines: list[str] = []
     named: dict[str, list[str]] = {}
     for claim in CLAIMS:
         mine = measured[measured["claim"] == claim.id]
@@ -67,7 +74,7 @@ def verdicts(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Text
     never = [claim.sentence for claim in CLAIMS if claim.id not in set(measured["claim"])]
     if never:
         lines.append("\n*Not measured:*\n\n" + "\n".join(f"- {sentence}" for sentence in never))
-    return Text("\n".join(lines))
+    return Folded("Claim by claim: where all studies agree, and where not", ["\n".join(lines)])
 
 
 def _told(counts: pd.Series) -> str:
@@ -136,7 +143,7 @@ def scales(found: Results, *, alpha: float) -> Text:
     return Text(f"Of the picture's four parts, these runs show {said}. {end}")
 
 
-def rules() -> Text:
+def rules() -> Folded:
     """Every claim with its source, test, effect and the smallest effect that would matter."""
     lines = []
     for claim in CLAIMS:
@@ -147,7 +154,7 @@ def rules() -> Text:
             f"- **{claim.sentence}** *{claim.source}.* Test: {claim.test}. Needs: "
             f"{claim.evidence}. Effect: {claim.effect}.{smallest}"
         )
-    return Text("\n".join(lines))
+    return Folded(f"All {len(CLAIMS)} claims, with test, evidence and effect", ["\n".join(lines)])
 
 
 def _scales(found: Results, alpha: float) -> list[str]:

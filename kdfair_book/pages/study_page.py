@@ -218,8 +218,9 @@ class Page:
         Without ``figure`` only what stands below it, where :meth:`answer` has shown it.
         """
         parts: list[Any] = self._counts_figure() if figure else []
+        words: list[Any] = []
         if self.found is not None and self._counted:
-            parts.append(story.affected(self.found, **self._said))
+            words.append(story.affected(self.found, **self._said))
         elif self.found is not None:
             parts.append(Text("Classes are compared over seeds: that needs two seeds or more."))
         if not self._printed("sc"):
@@ -231,7 +232,9 @@ class Page:
                 parts.append(paper_details.beside_counts(self.found, **self._show))
             elif self.found is not None:
                 parts.append(charts.paper_counts(self.name, start=self.start, alpha=self.alpha))
-            parts.append(reported.counts(self.name, alpha=self.alpha))
+            words.append(reported.counts(self.name, alpha=self.alpha))
+        if words:
+            parts.append(Folded("The counts in words", words))
         return self._section(parts)
 
     def alphas(self) -> Section:
@@ -280,14 +283,13 @@ class Page:
         printed = self._printed("eod", attribute)
         parts: list[Any] = self._fairness_figure(attribute) if figure else []
         if self.found is not None:
-            parts.append(story.fairness(self.found, attribute, **self._said))
+            words = [story.fairness(self.found, attribute, **self._said)]
             if printed:
-                parts += [
-                    charts.beside_paper(self.found, attribute, **self._show),
-                    story.beside_paper(self.found, attribute, **self._said),
-                ]
+                parts.append(charts.beside_paper(self.found, attribute, **self._show))
+                words.append(story.beside_paper(self.found, attribute, **self._said))
+            parts.append(Folded("The curves in words", words))
         elif printed:
-            parts.append(reported.fairness(self.name, attribute))
+            parts.append(Folded("In words", [reported.fairness(self.name, attribute)]))
         what = f"fairness by {attribute.replace('_', ' ')}"
         if not parts:
             parts.append(self._waits(what))
