@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book.claims.registry import CLAIMS, get
-from kdfair_book.claims.scoring import judge
+from kdfair_book.claims.scoring import judge, scorecard
 from kdfair_book.evidence.sweep import settings
 from kdfair_book.pages.evidence_sentences import table
 from kdfair_book.pages.folded import Folded
 from kdfair_book.pages.study_sentences import Text
+from kdfair_core import results
 from kdfair_core.results import Results
 
 #: The picture that the paper draws of class bias against temperature.
@@ -114,8 +115,7 @@ def scales_table(found: Results, *, alpha: float) -> Text:
     """Verdicts on the paper's picture of class bias, for each scaling that was measured."""
     columns: dict[str, list[str]] = {"claim": [get(claim).sentence for claim in PICTURE]}
     for scale in _scales(found, alpha):
-        verdicts = judge(found, alpha=alpha, soft_scale=scale)
-        verdicts = verdicts[verdicts["claim"].isin(PICTURE)]
+        verdicts = _verdicts(found, alpha, scale)
         card = verdicts.set_index("claim").to_dict("index")
         columns[SCALES[scale]] = [
             f"**{card[claim]['verdict']}**: {card[claim]['why']}" if claim in card else "–"
@@ -128,8 +128,7 @@ def scales(found: Results, *, alpha: float) -> Text:
     """Which scaling gives more of the paper's picture."""
     held = {}
     for scale in _scales(found, alpha):
-        card = judge(found, alpha=alpha, soft_scale=scale)
-        card = card[card["claim"].isin(PICTURE)]
+        card = _verdicts(found, alpha, scale)
         held[scale] = int((card["verdict"] == "holds").sum())
     said = " and ".join(f"{n} {SCALES[scale]}" for scale, n in held.items())
     if len(held) < 2:
@@ -155,6 +154,21 @@ def rules() -> Folded:
             f"{claim.evidence}. Effect: {claim.effect}.{smallest}"
         )
     return Folded(f"All {len(CLAIMS)} claims, with test, evidence and effect", ["\n".join(lines)])
+
+
+def _verdicts(found: Results, alpha: float, scale: str) -> pd.DataFrame:
+    """Verdicts on the picture: the scorecard's, corrected over studies, if ``found`` is on it."""
+    try:
+        published = results.load(found.study, found.profile).manifest == found.manifest
+    except results.NotMeasured:
+        published = False
+    if published:
+        card = scorecard(soft_scale=scale, every_setting=True)
+        card = card[(card["study"] == found.study) & (card["profile"] == found.profile)]
+        card = card[card["alpha"] == alpha]
+    else:
+        card = judge(found, alpha=alpha, soft_scale=scale)
+    return card[card["claim"].isin(PICTURE)]
 
 
 def _scales(found: Results, alpha: float) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 from kdfair_book import claims
 from kdfair_book.evidence import disagreement_reduction, sweep
 from kdfair_book.evidence.regime import regime
+from kdfair_book.pages import claim_sentences
 from kdfair_book.pages import what_we_found as found
 from kdfair_core import results, studies
 
@@ -107,3 +108,16 @@ def test_what_is_not_known_is_counted_on_the_scorecard():
 
 def test_without_results_there_are_no_findings():
     assert found.opening([]).answers == ()
+
+
+def test_a_claim_has_one_verdict_wherever_it_is_shown():
+    """The page of statistics shows the scorecard's verdicts, corrected over all studies."""
+    card = claims.scorecard(soft_scale="T2")
+    measured = results.load("trifeature", "laptop")
+    shown = claim_sentences._verdicts(measured, 0.8, "T2").set_index("claim")["verdict"]
+    mine = card[(card["study"] == "trifeature") & (card["profile"] == "laptop")]
+    mine = mine.set_index("claim")["verdict"]
+    assert len(shown) == len(claim_sentences.PICTURE)
+    assert (shown == mine[shown.index]).all()
+    keys = ["claim", "study", "profile", "attribute", "alpha", "soft_scale"]
+    assert not card.duplicated(keys).any()

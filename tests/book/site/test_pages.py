@@ -138,6 +138,16 @@ def test_nothing_that_a_link_leads_to_lies_under_the_dial(visit):
     assert end["y"] + end["height"] <= page.locator(".kd-dial").bounding_box()["y"] + 1
 
 
+@pytest.mark.parametrize("study", [*STUDIES, "welcome", "claims", "across", "statistics"])
+def test_code_waits_at_the_end_behind_one_line(visit, study):
+    _, page = visit(f"book/studies/{study}.html")
+    toggles = page.get_by_text("Show the code")
+    assert toggles.count() <= 1
+    if toggles.count():
+        last = page.locator("article h2").last.bounding_box()
+        assert toggles.bounding_box()["y"] > last["y"]
+
+
 @pytest.mark.parametrize("width", [1280, 360])
 def test_no_column_is_cut(visit, width):
     """A table is seen whole, or its box scrolls and can be reached by keyboard."""
