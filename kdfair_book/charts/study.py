@@ -144,7 +144,8 @@ def fairness(
             "DPD are corrected for what noise adds to a largest difference; small ticks are the "
             "values as measured. Level lines are the teacher and the student trained alone (NDS). "
             f"A classifier without any error has a DPD of {_percent(floor)} % here, because the "
-            "labels themselves are not spread evenly over the groups. "
+            "labels themselves are not spread evenly over the groups: as measured, so compare "
+            "ticks with it. "
             + "".join(
                 f"{METRICS[m][2]} is not defined: fewer than two groups have examples of the "
                 "labels that it needs. "

@@ -212,9 +212,13 @@ def against_temperature(
         if "measured" in frame:
             raw = one.transform_filter("isValid(datum.measured)")
             above.append(
-                raw.mark_tick(clip=True, size=9, thickness=1.5, color=theme.LIGHT[color]).encode(
-                    x=x, y=alt.Y("measured:Q", title=y_title, scale=scale), tooltip=tooltip
-                )
+                raw.mark_tick(
+                    orient="horizontal",
+                    clip=True,
+                    size=9,
+                    thickness=1.5,
+                    color=theme.LIGHT[color],
+                ).encode(x=x, y=alt.Y("measured:Q", title=y_title, scale=scale), tooltip=tooltip)
             )
         here = one.transform_filter(dial.AT_DIAL)
         above += [
