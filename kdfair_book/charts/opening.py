@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from kdfair_book.evidence import fairness_intervals
+from kdfair_book.evidence.regime import regime
 from kdfair_core import results
 from kdfair_core.results import Results
 
@@ -34,6 +35,7 @@ def opening(*, start: float = 4) -> Figure:
     return replace(
         figure,
         name="opening",
+        note=regime(found).short,
         title="Thirty or older? Faces, by gender",
         caption=(
             "Students named by how their loss weighs the teacher's part: with the factor T², and "

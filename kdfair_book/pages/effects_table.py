@@ -81,11 +81,11 @@ class EffectsTable:
         printed = [_plain(measure, one["paper"]) if one else "" for one in paper]
         return {
             "measure": NAMES[measure] + where,
-            "teacher": _with_interval(measure, cell("teacher")),
             "student alone": _with_interval(measure, cell("nds")),
             "distilled student": _with_interval(measure, ds),
             "distilled less alone": _difference(measure, gap),
             "chance alone": _chance(measure, ds),
+            "teacher": _with_interval(measure, cell("teacher")),
             "paper: teacher / alone / distilled": (
                 " / ".join(one or "–" for one in printed) if any(printed) else "–"
             ),
@@ -115,7 +115,7 @@ class EffectsTable:
             f'data-kd-start="{self.start:g}"><p class="kd-badge kd-badge-{self.badge}">'
             f"{theme.badge_text(self.badge)}{other}</p>"
             f'<div class="kd-scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
-            f'<table class="kd-table"><caption>{escape(label)}, with 95 % intervals</caption>'
+            f'<table class="kd-table kd-narrow"><caption>{escape(label)}, 95 % intervals</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
             f'<p class="kd-effects-note">{escape(NOTE)}</p></div>'
         )
@@ -123,9 +123,9 @@ class EffectsTable:
     def _at_dial(self, texts: dict[float, str]) -> str:
         """One text, or one for each temperature, of which the dial's is shown."""
         if len(set(texts.values())) == 1:
-            return escape(next(iter(texts.values())))
+            return _cell(next(iter(texts.values())))
         return "".join(
-            f'<span data-kd-at="{t:g}"{"" if t == self.start else " hidden"}>{escape(text)}</span>'
+            f'<span data-kd-at="{t:g}"{"" if t == self.start else " hidden"}>{_cell(text)}</span>'
             for t, text in texts.items()
         )
 
@@ -215,7 +215,7 @@ class EffectsSideBySide:
         head = "".join(f'<th scope="col">{escape(c)}</th>' for c in table.columns)
         body = "".join(
             f'<tr><th scope="row">{escape(str(name))}</th>'
-            + "".join(f"<td>{'<br>'.join(map(escape, cell.split('; ')))}</td>" for cell in row)
+            + "".join(f"<td>{'<br>'.join(map(_cell, cell.split('; ')))}</td>" for cell in row)
             + "</tr>"
             for name, row in zip(table.index, table.to_numpy(), strict=True)
         )
@@ -229,6 +229,12 @@ class EffectsSideBySide:
 
     def __repr__(self) -> str:
         return self.table().to_string()
+
+
+def _cell(text: str) -> str:
+    """A value, and its interval in small below it."""
+    value, bracket, rest = text.partition(" (")
+    return escape(value) + (f" <small>({escape(rest)}</small>" if bracket else "")
 
 
 def _records(frame: pd.DataFrame, measure: str, role: str, t: float) -> list[dict[str, Any]]:

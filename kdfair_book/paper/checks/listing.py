@@ -14,8 +14,7 @@ VERDICTS = {True: "= agrees", False: "≠ differs"}
 _STYLE = """<style>
 .kd-checks { margin: 0.5rem 0 1rem; }
 .kd-checks summary { cursor: pointer; }
-.kd-checks > details { padding: 0.25rem 0; border-top: 1px solid var(--kd-grid, #8888); margin: 0; }
-.kd-checks section details { font-size: 0.9em; margin: 0; }
+.kd-checks section details { font-size: 0.95em; margin: 0; }
 .kd-checks section { border-top: 1px solid var(--kd-grid, #8888); padding: 0.6rem 0; }
 .kd-checks p { margin: 0.15rem 0; }
 .kd-checks .kd-verdict { font-weight: 700; }
@@ -81,6 +80,7 @@ def _html(row: dict) -> str:
     note = f"<p>{text['note']}</p>" if row["note"] else ""
     if row["agrees"]:
         body = f"{where}{values}{note}"
-        return f"<details><summary>{verdict} · {text['claim']}</summary>{body}</details>"
+        line = f"<summary>{verdict} · {text['claim']}</summary>"
+        return f"<section><details>{line}{body}</details></section>"
     why = f"<details><summary>Where, and why</summary>{where}{note}</details>"
     return f"<section><p>{verdict} · <strong>{text['claim']}</strong></p>{values}{why}</section>"
