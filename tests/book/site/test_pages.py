@@ -207,7 +207,7 @@ def test_every_figure_says_what_it_shows_and_where_it_is_from(visit):
     _, page = visit(STUDY)
     for panel in page.locator(".kd-panel").all():
         assert len(panel.get_attribute("aria-label")) > 40
-    badges = page.locator(".kd-badge").all_inner_texts()
+    badges = page.locator(".kd-figure .kd-badge").all_inner_texts()
     assert len(badges) == page.locator(".kd-figure").count()
     assert all(b.strip().startswith(("measured here (", "reported by the paper")) for b in badges)
 
