@@ -314,8 +314,8 @@ class Page:
         show = self._show | {"soft_scale": "both"}
         return self._section([charts.fairness(self.found, attribute, **show), said])
 
-    def individual(self) -> Section:
-        """Individual unfairness, ours and what was reported.
+    def individual(self, *, beside: bool = True) -> Section:
+        """Individual unfairness, ours and, with ``beside``, what was reported.
 
         Distances are taken in every space that is published: between inputs, unless those may
         not be kept, as of people; and between what the teacher's last layer reads.
@@ -327,7 +327,7 @@ class Page:
                     charts.individual_fairness(self.found, space=space, **self._show),
                     story.individual(self.found, space, **self._said),
                 ]
-        if self._printed("individual_unfairness"):
+        if (beside or not parts) and self._printed("individual_unfairness"):
             parts += [
                 paper_details.paper_individual(self.name, start=self.start),
                 reported.individual(self.name),
