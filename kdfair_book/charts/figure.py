@@ -73,6 +73,8 @@ class Figure:
         What it shows, and what to look for.
     badge
         Where the numbers come from: a key of :data:`.theme.BADGES`.
+    note
+        What the badge says more: how far the numbers are from what the paper studied.
     panels
         The charts.
     table
@@ -93,6 +95,13 @@ class Figure:
     start: float
     readout: Mapping[float, str] = field(default_factory=dict)
     columns: int = 2
+    note: str = ""
+
+    @property
+    def badge_text(self) -> str:
+        """All that the badge says."""
+        own = theme.badge_text(self.badge)
+        return f"{own}; {self.note}" if self.note else own
 
     def __post_init__(self) -> None:
         theme.badge_text(self.badge)
@@ -107,7 +116,7 @@ class Figure:
             for panel in self.panels
         ]
         here = dial.by_dial("T = {}", [f"{t:g}" for t in self.temperatures])
-        subtitle: list[Any] = [theme.badge_text(self.badge)]
+        subtitle: list[Any] = [self.badge_text]
         joined = alt.concat(*charts, columns=min(self.columns, 2)).resolve_scale(
             color="independent", shape="independent", strokeDash="independent", x="independent"
         )
@@ -125,7 +134,8 @@ class Figure:
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        plain = f"{self.title} [{theme.badge_text(self.badge)}]\n{self.describe()}"
+        note = f" {self.note}" if self.note else ""
+        plain = f"{self.title} [{theme.badge_text(self.badge)}]{note}\n{self.describe()}"
         if os.environ.get(BOOK_VARIABLE):
             return {"text/html": self.to_html(), "text/plain": plain}
         return {**theme.in_jupyter(self.to_altair(), theme.WITH_DIAL), "text/plain": plain}
@@ -156,7 +166,7 @@ class Figure:
         longest = html.escape(max(self.readout.values(), key=len, default=""))
         boxes = "".join(box for box, _ in panels)
         listed = " ".join(f"{t:g}" for t in self.temperatures)
-        badge = theme.badge_text(self.badge)
+        badge = html.escape(self.badge_text)
         title = html.escape(self.title)
         return (
             f'<figure class="kd-figure" id="{identity}" data-kd-temperatures="{listed}" '

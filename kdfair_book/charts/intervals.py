@@ -48,8 +48,9 @@ def fairness_evidence(
     for metric in ("eod", "dpd"):
         part = frame[frame["metric"] == metric]
         lines = pd.DataFrame({"series": part["role"].map(names), "T": part["temperature"]})
-        for column in ("mean", "low", "high"):
-            lines[column] = 100 * part[column]
+        for column, source in (("mean", "corrected"), ("low", "low"), ("high", "high")):
+            lines[column] = 100 * part[source]
+        lines["measured"] = 100 * part["mean"]
         chance = part[part["role"] == "ds"]
         extra = pd.DataFrame(
             {
@@ -70,10 +71,10 @@ def fairness_evidence(
             y_title=f"{name} (%)",
             zero=True,
         )
-        percent = 100 * chance.set_index("temperature")[["mean", "low", "high", "chance"]]
+        percent = 100 * chance.set_index("temperature")[["corrected", "low", "high", "chance"]]
         at[metric] = percent.to_dict("index")
         inside = ", ".join(
-            f"{row['mean']:.2f} at T = {t:g}, true value between {row['low']:.2f} and "
+            f"{row['corrected']:.2f} at T = {t:g}, true value between {row['low']:.2f} and "
             f"{row['high']:.2f}"
             for t, row in at[metric].items()
         )
@@ -96,11 +97,11 @@ def fairness_evidence(
         name=f"evidence-{attribute}",
         title=f"How sure are EOD and DPD by {attribute}",
         caption=(
-            "Points: the mean over seeds, as everyone reports it. Bands: where the difference of "
-            "one trained model in the whole population may be (95 %), given these test examples "
-            "and seeds. Dotted with crosses: what groups with *equal* rates would show, for noise "
-            "alone makes a largest difference. Where points lie near the crosses the band reaches "
-            "zero, and may lie wholly below the points: there the measured value is mostly noise. "
+            "Points: the difference of one trained model in the whole population, corrected for "
+            "what noise adds (bias-corrected, with its 95 % interval, over test examples and "
+            "seeds). Small ticks: as measured, which is what most papers report. Dotted with "
+            "crosses: what groups with *equal* rates would show by chance; a tick near a cross is "
+            "mostly noise. "
             "*Look for temperatures whose bands do not overlap.*"
         ),
         badge=results.profile,
@@ -109,10 +110,10 @@ def fairness_evidence(
             {
                 "model": label,
                 "metric": table["metric"].str.upper(),
-                "measured (%)": 100 * table["mean"],
+                "corrected (%)": 100 * table["corrected"],
                 "low": 100 * table["low"],
                 "high": 100 * table["high"],
-                "less bias": 100 * table["corrected"],
+                "as measured": 100 * table["mean"],
                 "by chance": 100 * table["chance"],
             }
         ),
@@ -121,7 +122,7 @@ def fairness_evidence(
         readout={
             t: f"T = {t:g}. "
             + "; ".join(
-                f"{metric.upper()} {row['mean']:.2f} %, truth between {row['low']:.2f} and "
+                f"{metric.upper()} {row['corrected']:.2f} %, truth between {row['low']:.2f} and "
                 f"{row['high']:.2f} %, equal groups would show {row['chance']:.2f} %"
                 for metric, row in ((m, at[m][t]) for m in ("eod", "dpd"))
             )

@@ -59,8 +59,11 @@ def at_setting(frame: pd.DataFrame, alpha: float, soft_scales: Iterable[str]) ->
 def _lines(summary: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
     """Rows for :func:`against_temperature`, fractions as percent."""
     lines = pd.DataFrame({"series": names, "T": summary["temperature"]})
-    for column in ("mean", "low", "high"):
-        lines[column] = (100 * summary[column]).clip(0, 100)  # no interval beyond what can be
+    for column, source in (("mean", "corrected"), ("low", "low"), ("high", "high")):
+        lines[column] = (100 * summary[source]).clip(0, 100)  # no interval beyond what can be
+    noisy = summary["chance"].notna()  # noise adds to a largest difference
+    if noisy.any():
+        lines["measured"] = 100 * summary["mean"].where(noisy)
     return lines
 
 
@@ -137,13 +140,12 @@ def fairness(
         title=f"Fairness by {attribute.replace('_', ' ')} against temperature",
         caption=(
             f"Each point is a mean over seeds of the {which}; the band is the 95 % interval of "
-            "what one trained model has in the population, over test examples and seeds. Where "
-            "groups are compared, noise adds to the largest difference: the points still have it, "
-            "the bands are freed of it and may lie below their points. So compare points with "
-            "points and bands with bands. Level lines are the teacher and the student trained "
-            "without it (NDS). "
+            "what one trained model has in the population, over test examples and seeds. EOD and "
+            "DPD are corrected for what noise adds to a largest difference; small ticks are the "
+            "values as measured. Level lines are the teacher and the student trained alone (NDS). "
             f"A classifier without any error has a DPD of {_percent(floor)} % here, because the "
-            "labels themselves are not spread evenly over the groups. "
+            "labels themselves are not spread evenly over the groups: as measured, so compare "
+            "ticks with it. "
             + "".join(
                 f"{METRICS[m][2]} is not defined: fewer than two groups have examples of the "
                 "labels that it needs. "
@@ -192,9 +194,11 @@ def _fairness_table(
         if row["metric"] in metrics:
             title = METRICS[row["metric"]][2]
             cells = rows.setdefault(label, {"model": label, "runs": int(row["n_runs"])})
-            cells[f"{title} (%)"] = 100 * row["mean"]
+            cells[f"{title} (%)"] = 100 * row["corrected"]
             cells[f"{title} low"] = 100 * row["low"]
             cells[f"{title} high"] = 100 * row["high"]
+            if row["metric"] != "accuracy":
+                cells[f"{title} as measured"] = 100 * row["mean"]
     return pd.DataFrame(list(rows.values()))
 
 
@@ -206,7 +210,7 @@ def _fairness_readout(
 ) -> dict[float, str]:
     """For each temperature, the numbers of every model there."""
     values = {
-        (row["name"], row["temperature"], row["metric"]): row["mean"]
+        (row["name"], row["temperature"], row["metric"]): row["corrected"]
         for row in _records(summary.assign(name=names))
     }
     level = [name for name in ("NDS", "teacher") if name in set(names)]
@@ -245,7 +249,10 @@ def affected_counts(
     chance = {k: float(counts[f"chance_{k}"].iloc[0]) for k in ("low", "mean", "high")}
 
     panels, readouts = [], []
-    for comparison, sides in (("SC", "NDS and DS"), ("TC", "teacher and DS")):
+    for comparison, sides in (
+        ("SC", "student alone and distilled one"),
+        ("TC", "teacher and distilled student"),
+    ):
         rows = counts[counts["comparison"] == comparison]
         lines = [
             pd.DataFrame({"series": name, "T": rows["temperature"], "mean": rows[column]})
@@ -274,7 +281,7 @@ def affected_counts(
         panels.append(
             Panel(
                 chart,
-                f"#{comparison}: {sides} differ",
+                f"#{comparison}: {sides}",
                 f"Number of {n_classes} classes whose relative accuracy differs between {sides}: "
                 f"{counted}.",
             )
@@ -298,11 +305,11 @@ def affected_counts(
         name="affected-classes",
         title="Significantly affected classes against temperature",
         caption=(
-            f"How many of the {n_classes} classes Welch's test calls different at level 0.05, and "
-            "how many remain after Benjamini and Hochberg's correction. If nothing differed at "
-            f"all, {chance['mean']:.1f} would be expected and the gray band ({chance['low']:.0f} "
-            f"to {chance['high']:.0f}) would hold 95 % of the counts.{control} *Only what rises "
-            "out of the band is more than chance.*"
+            f"For how many of the {n_classes} classes the accuracy, relative to overall accuracy, "
+            "differs (Welch's test, level 0.05), and how many remain after Benjamini and "
+            f"Hochberg's correction. If nothing differed, {chance['mean']:.1f} would be expected; "
+            f"the gray band ({chance['low']:.0f} to {chance['high']:.0f}) holds 95 % of such "
+            f"counts.{control} *Only what rises out of the band is more than chance.*"
         ),
         badge=results.profile,
         panels=panels,

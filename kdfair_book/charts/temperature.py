@@ -91,11 +91,33 @@ def typical_scale(values: Any, *, zero: bool = False) -> alt.Scale:
     return scale
 
 
+#: Series -> what the legend calls it, with the paper's abbreviation.
+IN_FULL = {
+    "NDS": "student alone (NDS)",
+    "DS": "distilled student (DS)",
+    "DS with T²": "distilled, with T²",
+    "DS without": "distilled, without T²",
+    "after BH": "after correction",
+}
+
+
 def line_looks(names: Sequence[str]) -> dict[str, Any]:
     """Color and dash of lines by series, with their legend."""
-    entry = 42 + 6 * max(map(len, names))  # pixels
+    full = [IN_FULL.get(name, name) for name in names]
+    entry = 42 + 6 * max(map(len, full))  # pixels
+    written = "".join(
+        f"datum.label == {name!r} ? {label!r} : "
+        for name, label in zip(names, full, strict=True)
+        if name != label
+    )
     columns = alt.ExprRef(f"clamp(floor(room / {entry:.0f}), 1, {len(names)})")
-    line = alt.Legend(symbolType="stroke", symbolStrokeWidth=2.5, symbolSize=420, columns=columns)
+    line = alt.Legend(
+        symbolType="stroke",
+        symbolStrokeWidth=2.5,
+        symbolSize=420,
+        columns=columns,
+        labelExpr=f"{written}datum.label",
+    )
     colors = [theme.LIGHT[theme.SERIES[name][0]] for name in names]
     dashes = [theme.SERIES[name][1] for name in names]
     return {
@@ -123,7 +145,8 @@ def against_temperature(
     ----------
     frame
         Columns series (a key of :data:`.theme.SERIES`), T (missing for a level line), mean,
-        low, high (missing where there is no interval), in the units of the axis.
+        low, high (missing where there is no interval), in the units of the axis; perhaps
+        measured, the value before it was corrected, which is drawn as a small tick.
     temperatures
         Those under the dial.
     y_title
@@ -152,7 +175,11 @@ def against_temperature(
         alt.Tooltip("T:Q", format="d"),
         *(alt.Tooltip(f"{c}:Q", format=numbers) for c in ("mean", "low", "high")),
     ]
-    base = alt.Chart(rows_csv(frame[["series", "T", "mean", "low", "high"]]))
+    columns = ["series", "T", "mean", "low", "high"]
+    if "measured" in frame:
+        tooltip.append(alt.Tooltip("measured:Q", format=numbers, title="as measured"))
+        columns.append("measured")
+    base = alt.Chart(rows_csv(frame[columns]))
     curves = base.transform_filter("isValid(datum.T)")
     levels = base.transform_filter("!isValid(datum.T)")
 
@@ -182,6 +209,17 @@ def against_temperature(
             "shape": shape,
         }
         one = curves.transform_filter(only)
+        if "measured" in frame:
+            raw = one.transform_filter("isValid(datum.measured)")
+            above.append(
+                raw.mark_tick(
+                    orient="horizontal",
+                    clip=True,
+                    size=9,
+                    thickness=1.5,
+                    color=theme.LIGHT[color],
+                ).encode(x=x, y=alt.Y("measured:Q", title=y_title, scale=scale), tooltip=tooltip)
+            )
         here = one.transform_filter(dial.AT_DIAL)
         above += [
             one.mark_point(size=32, **points).encode(x=x, y=y, tooltip=tooltip),
