@@ -3,7 +3,7 @@
     notebooks/*.ipynb  --papermill-->  book/studies/*.ipynb  --jupyter-book-->  _build/html
 
 Only what changed is done again. What a step read is remembered as hashes of contents in
-``.build/state.json``: a notebook runs again when it, the code of ``kdfair_core`` or the data that
+``.build/state.json``: a notebook runs again when it, the code of the packages or the data that
 it reads has changed; the pages are made again when anything that is written in them has.
 """
 
@@ -27,7 +27,13 @@ ROOT = Path(__file__).resolve().parents[1]
 STUDIES = "book/studies"
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 #: Code that no notebook of the book can reach: changing it runs none again.
-APART = ("build.py", "cli.py", "__main__.py")
+APART = (
+    "kdfair_book/build.py",
+    "kdfair_book/serve.py",
+    "kdfair_core/cli.py",
+    "kdfair_core/__main__.py",
+)
+PACKAGES = ("kdfair_core", "kdfair_audit", "kdfair_book")
 
 
 class BuildError(Exception):
@@ -93,8 +99,12 @@ def notebook_key(root: Path, name: str) -> str:
     source = root / "notebooks" / f"{name}.ipynb"
     metadata = json.loads(source.read_text(encoding="utf-8")).get("metadata", {})
     parts = metadata.get("kdfair", {}).get("data", [""])
-    package = root / "kdfair_core"
-    code = [p for p in package.rglob("*.py") if p.relative_to(package).as_posix() not in APART]
+    code = [
+        path
+        for package in PACKAGES
+        for path in (root / package).rglob("*.py")
+        if path.relative_to(root).as_posix() not in APART
+    ]
     data = [root / "data" / part for part in parts]
     results = os.environ.get("KDFAIR_RESULTS", "")
     return digest(root, [source, *code, *data, root / "requirements.txt"], sys.version, results)
@@ -195,7 +205,7 @@ def write_assets(root: Path, state: State, *, force: bool) -> None:
     from kdfair_book.charts import assets
 
     folder = root / "book" / "_static" / "vendor"
-    charts = root / "kdfair_core" / "charts"
+    charts = root / "kdfair_book" / "charts"
     key = digest(root, [charts / "assets.py", charts / "theme.py", root / "requirements.txt"])
     if force or not state.is_done("assets", key) or not folder.is_dir():
         assets.write(folder)
@@ -211,7 +221,8 @@ def make_pages(root: Path, state: State, *, force: bool) -> bool:
         If Sphinx warns or fails.
     """
     html = root / "_build" / "html"
-    inputs = [root / "book", root / "_config.yml", root / "_toc.yml", root / "kdfair_core"]
+    packages = [root / package for package in PACKAGES]
+    inputs = [root / "book", root / "_config.yml", root / "_toc.yml", *packages]
     key = digest(root, [*inputs, root / "requirements.txt"], sys.version)
     if not force and state.is_done("pages", key) and (html / "index.html").is_file():
         return False
@@ -267,7 +278,7 @@ def build(root: Path = ROOT, *, force: bool = False, jobs: int = 2) -> Path:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``python -m kdfair_core build``."""
+    """Arguments of ``kdfair build``."""
     parser.add_argument("--force", action="store_true", help="do everything again")
     parser.add_argument("--jobs", type=int, default=2, help="notebooks that run at a time")
 
@@ -275,7 +286,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | argparse.Namespace | None = None) -> int:
     """Build the book; the exit code."""
     if not isinstance(arguments, argparse.Namespace):
-        parser = argparse.ArgumentParser(prog="python -m kdfair_core build", description=__doc__)
+        parser = argparse.ArgumentParser(prog="kdfair build", description=__doc__)
         add_arguments(parser)
         arguments = parser.parse_args(arguments)
     try:

@@ -29,7 +29,14 @@ NOTEBOOK = {
 @pytest.fixture
 def project(tmp_path):
     """A small project with two notebooks."""
-    for folder in ("notebooks", "kdfair_book/charts", "data/one", "data/two", "book"):
+    for folder in (
+        "notebooks",
+        "kdfair_core",
+        "kdfair_book/charts",
+        "data/one",
+        "data/two",
+        "book",
+    ):
         (tmp_path / folder).mkdir(parents=True)
     for name in ("first", "second"):
         (tmp_path / "notebooks" / f"{name}.ipynb").write_text(json.dumps(NOTEBOOK))
@@ -38,7 +45,7 @@ def project(tmp_path):
         "  - file: book/plain\n    sections:\n    - file: book/studies/second\n"
     )
     (tmp_path / "kdfair_core" / "metrics.py").write_text("x = 1\n")
-    (tmp_path / "kdfair_core" / "build.py").write_text("y = 1\n")
+    (tmp_path / "kdfair_book" / "build.py").write_text("y = 1\n")
     (tmp_path / "data" / "one" / "a.csv").write_text("1\n")
     (tmp_path / "data" / "two" / "b.csv").write_text("1\n")
     (tmp_path / "requirements.txt").write_text("numpy\n")
@@ -105,7 +112,7 @@ def test_only_what_changed_runs_again(project, ran):
     source = project / "notebooks" / "second.ipynb"
     source.write_text(source.read_text().replace("in the book", "still in it"))
     assert again(project, ran) == ["second"]
-    (project / "kdfair_core" / "build.py").write_text("y = 2\n")
+    (project / "kdfair_book" / "build.py").write_text("y = 2\n")
     assert again(project, ran) == []
     (project / "data" / "two" / "b.csv").write_text("2\n")
     assert again(project, ran) == []  # neither reads it
