@@ -1,7 +1,7 @@
 # make book    build the book            make test    run every test
 # make lab     open JupyterLab           make serve   show the built book
 # make study STUDY=trifeature PROFILE=laptop          train, resume, publish
-# make lint    format, lint, types       make bench   measure speeds      make clean
+# make lint    format, lint, types, imports      make bench   measure speeds      make clean
 #
 # Everything runs in .venv, which is made on first use and made again when requirements change.
 
@@ -50,6 +50,7 @@ lint: $(TEST)
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+	.venv/bin/lint-imports
 
 bench: $(TEST)
 	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) $$file || exit 1; done

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from kdfair_book.charts import speed
-from kdfair_book.pages import speed as benchmarks
+from kdfair_book.evidence import benchmarks
 
 SMALL = "--examples 40 --epochs 1 --rounds 1 --temperatures 2".split()
 ROOT = Path(__file__).resolve().parents[1]

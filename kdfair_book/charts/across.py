@@ -16,7 +16,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from kdfair_book.pages.across_studies import by_attribute, curves, everyone, sources
+from kdfair_book.evidence.across_studies import by_attribute, curves, everyone, sources
 
 from . import dial, theme
 from .figure import Figure, Panel
@@ -218,7 +218,7 @@ def class_bias(source: str = "reported", *, start: float = 4) -> Linked:
     Parameters
     ----------
     source
-        One of :func:`kdfair_book.pages.across_studies.sources`.
+        One of :func:`kdfair_book.evidence.across_studies.sources`.
     start
         Temperature at which the dial starts; the nearest is taken.
 

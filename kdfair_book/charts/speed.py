@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from kdfair_book.pages import speed as benchmarks
+from kdfair_book.evidence import benchmarks
 
 from . import theme
 from .figure import Panel

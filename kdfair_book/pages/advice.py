@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kdfair_book.claims.deciding import mean_seeds
 from kdfair_book.evidence import Sweep, disagreement_reduction, settings, sweep
 from kdfair_book.evidence.class_bias import disagreements
 from kdfair_book.evidence.collapse import collapsed
-from kdfair_book.evidence.deciding import mean_seeds
 from kdfair_book.evidence.effects import share_interval
 from kdfair_book.evidence.what_could_be_seen import (
     ACCURACY,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from kdfair_book.claims.deciding import add_deciding
 from kdfair_book.evidence import NotThere, Sweep, settings, sweep
-from kdfair_book.evidence.deciding import add_deciding
 from kdfair_book.evidence.regime import regime
 from kdfair_core import results
 

@@ -11,9 +11,9 @@ import pandas as pd
 
 from kdfair_book.charts import theme
 from kdfair_book.evidence import NotThere, Sweep, sweep
+from kdfair_book.evidence.across_studies import TITLES
 from kdfair_book.evidence.effects import effects
 from kdfair_book.evidence.regime import regime
-from kdfair_book.pages.across_studies import TITLES
 from kdfair_core.results import Results
 
 NAMES = {

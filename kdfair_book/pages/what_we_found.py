@@ -16,11 +16,11 @@ import pandas as pd
 from kdfair_book import paper
 from kdfair_book.charts.tiny import Interval, intervals_svg
 from kdfair_book.evidence import NotThere, Sweep, collapse, disagreement_reduction, settings, sweep
+from kdfair_book.evidence.across_studies import TITLES
 from kdfair_book.evidence.class_bias import paired_test
 from kdfair_book.evidence.effects import effects
 from kdfair_book.evidence.group import bootstrap
 from kdfair_book.evidence.regime import Regime, regime
-from kdfair_book.pages.across_studies import TITLES
 from kdfair_book.pages.study_sentences import Text, _listed
 from kdfair_core import results, studies
 from kdfair_core.results import Results

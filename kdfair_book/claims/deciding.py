@@ -27,6 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from kdfair_book.claims.registry import get
 from kdfair_book.evidence.claim_tests import EXTREME, OTHER_ALPHA
 from kdfair_book.evidence.power import MOST_SEEDS
 from kdfair_book.evidence.sweep import PAPER_RANGE, NotThere, Sweep, sweep
@@ -361,8 +362,6 @@ def add_deciding(card: pd.DataFrame, sweeps: dict[tuple[str, str, float, str], S
     sweeps : dict
         By study, profile, alpha and soft_scale.
     """
-    from kdfair_book import claims  # which imports this package
-
     family = ["claim", "profile", "alpha", "soft_scale"]
     undecided = card["verdict"] == "undecided"
     open_ = undecided.groupby([card[name] for name in family], dropna=False).transform("sum")
@@ -373,7 +372,7 @@ def add_deciding(card: pd.DataFrame, sweeps: dict[tuple[str, str, float, str], S
         if row["verdict"] != "undecided" or mine is None:
             answers.append(None)
             continue
-        row["smallest"] = claims.get(row["claim"]).smallest
+        row["smallest"] = get(row["claim"]).smallest
         try:
             answers.append(what_decides(row, mine, open_verdicts=int(many)))
         except NotThere as reason:

@@ -6,9 +6,7 @@ import pytest
 from scipy import stats
 
 from kdfair_book import claims
-from kdfair_book.evidence import Sweep
-from kdfair_book.evidence.chance import count_significant
-from kdfair_book.evidence.deciding import (
+from kdfair_book.claims.deciding import (
     Missing,
     add_deciding,
     count_shares,
@@ -18,6 +16,8 @@ from kdfair_book.evidence.deciding import (
     seed_hours,
     what_decides,
 )
+from kdfair_book.evidence import Sweep
+from kdfair_book.evidence.chance import count_significant
 from kdfair_book.evidence.trends import page_test
 
 
