@@ -16,7 +16,7 @@ hash = $(shell cat $(1) | cksum | tr ' ' '-')
 BASE := .venv/.installed-$(call hash,requirements.txt pyproject.toml)
 TEST := .venv/.installed-test-$(call hash,requirements.txt requirements-test.txt pyproject.toml)
 
-.PHONY: book test lab serve study lint bench address clean
+.PHONY: book test test-quick lab serve study lint bench address clean
 .DEFAULT_GOAL := book
 
 $(BASE):
@@ -35,6 +35,10 @@ book: $(BASE)
 
 test: $(TEST)
 	$(PY) -m pytest
+
+# Without what is slow or needs a browser.
+test-quick: $(TEST)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser"
 
 lab: $(BASE)
 	$(PY) -m jupyterlab notebooks
