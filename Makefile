@@ -1,7 +1,7 @@
 # make book    build the book            make test    run every test
 # make lab     open JupyterLab           make serve   show the built book
 # make study STUDY=trifeature PROFILE=laptop          train, resume, publish
-# make lint    format, lint, types       make bench   measure speeds      make clean
+# make lint    format, lint, types, imports      make bench   measure speeds      make clean
 #
 # Everything runs in .venv, which is made on first use and made again when requirements change.
 
@@ -16,7 +16,7 @@ hash = $(shell cat $(1) | cksum | tr ' ' '-')
 BASE := .venv/.installed-$(call hash,requirements.txt pyproject.toml)
 TEST := .venv/.installed-test-$(call hash,requirements.txt requirements-test.txt pyproject.toml)
 
-.PHONY: book test lab serve study lint bench address clean
+.PHONY: book test test-quick lab serve study lint bench address clean
 .DEFAULT_GOAL := book
 
 $(BASE):
@@ -36,6 +36,10 @@ book: $(BASE)
 test: $(TEST)
 	$(PY) -m pytest
 
+# Without what is slow or needs a browser.
+test-quick: $(TEST)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser"
+
 lab: $(BASE)
 	$(PY) -m jupyterlab notebooks
 
@@ -50,6 +54,7 @@ lint: $(TEST)
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+	.venv/bin/lint-imports
 
 bench: $(TEST)
 	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) $$file || exit 1; done

@@ -2,7 +2,7 @@
 
     predictions -> codes -> counts -> frames -> report
 
-``reading`` opens tables, ``roles`` finds the models in them, ``coding`` and ``streaming`` turn rows
+``reading`` opens tables, ``roles`` finds the models in them, ``codes`` and ``streaming`` turn rows
 into integer codes and ``counting`` into counts, a batch at a time; ``merging`` keeps counts in
 files and adds them. ``rates``, ``changes``, ``fairness`` and ``calibration`` compute frames from
 counts, ``verdict`` puts them into words, ``page`` and ``markdown`` show them, and ``rules`` makes
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from kdfair_audit.report import AuditReport
 
 HOMES = {
-    "audit": "calls",
-    "count": "calls",
-    "head": "calls",
+    "audit": "inputs",
+    "count": "inputs",
+    "head": "inputs",
     "AuditError": "errors",
     "merge": "merging",
     "read_counts": "merging",

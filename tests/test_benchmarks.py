@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from kdfair_book.charts import speed
+from kdfair_book.evidence import benchmarks
 
 SMALL = "--examples 40 --epochs 1 --rounds 1 --temperatures 2".split()
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +64,7 @@ def test_every_way_to_arrange_students_teaches_the_same(tmp_path):
     for row in rows.values():
         assert row["apart"] < 0.01  # rounding that crosses a zero of a ReLU weighs more than itself
         assert row["images_s"] == pytest.approx(8 / (row["step_ms"] / 1e3))
-    table = speed.arrangements_table(pd.DataFrame(content["rows"]))
+    table = benchmarks.arrangements_table(pd.DataFrame(content["rows"]))
     assert list(table["way"]) == sorted(rows, key=lambda way: rows[way]["step_ms"])
 
 
@@ -89,9 +90,9 @@ def test_all_studies_give_one_row_each(sweep, monkeypatch):
     assert [row["study"] for row in sweep._apart()] == list(sweep.STUDIES)
 
 
-@pytest.mark.parametrize("name", speed.NAMES)
+@pytest.mark.parametrize("name", benchmarks.NAMES)
 def test_stored_benchmarks_say_where_they_ran(name):
-    found = speed.stored(name)
+    found = benchmarks.stored(name)
     assert len(found) and {"torch", "processor", "cores"} <= set(found.attrs)
 
 
@@ -99,12 +100,12 @@ def test_unknown_benchmark():
     with pytest.raises(
         ValueError, match="'speed'; expected one of sweep, linear, noise, arrangements"
     ):
-        speed.stored("speed")
+        benchmarks.stored("speed")
 
 
 def test_cost_of_each():
     linear = pd.DataFrame({"seconds": [2.0, 8.0], "temperatures": [4, 8], "examples": [100, 200]})
-    assert speed.milliseconds_each(linear)["milliseconds_each"].tolist() == [5.0, 5.0]
+    assert benchmarks.milliseconds_each(linear)["milliseconds_each"].tolist() == [5.0, 5.0]
 
 
 def test_precision_gap_is_paired_over_seeds():
@@ -118,15 +119,15 @@ def test_precision_gap_is_paired_over_seeds():
         for s, g in enumerate([0.01, 0.02, 0.03])
         for p in ("fp32", "bf16")
     ]
-    (row,) = speed.accuracy_gaps(pd.DataFrame(rows)).to_dict("records")
+    (row,) = benchmarks.precision_gap(pd.DataFrame(rows)).to_dict("records")
     assert row["gap"] == pytest.approx(0.02) and row["n"] == 3
     assert row["high"] - row["gap"] == pytest.approx(4.302653 * 0.01 / np.sqrt(3), rel=1e-5)
     assert row["seed_sd"] == pytest.approx(0.02)
 
 
 def test_figures_say_what_was_timed():
-    figure = speed.sweep_speed(speed.stored("sweep"))
+    figure = speed.sweep_speed(benchmarks.stored("sweep"))
     assert all("times faster" in panel.says for panel in figure.panels)
     assert "nan" not in figure.readout
-    gap = speed.precision_gap(speed.stored("noise"))
+    gap = speed.precision_gap(benchmarks.stored("noise"))
     assert len(gap.table) == 3 and "points" in gap.panels[0].says

@@ -117,6 +117,31 @@ def launch_sources(
         context["header_buttons"] = mended(context["header_buttons"])
 
 
+def gather_code(app: Sphinx, doctree: nodes.document) -> None:
+    """Move the hidden code of a notebook's cells to the page's end, behind one line.
+
+    Nothing stands between a sentence and its figure then. A cell that showed nothing goes whole.
+    """
+    if not app.env.docname.startswith("book/studies/"):
+        return
+    moved: list[nodes.Element] = []
+    for cell in list(doctree.findall(nodes.container)):
+        if cell.get("nb_element") != "cell_code" or cell.get("hide_mode") != "input":
+            continue
+        code = cell.children[0]
+        if isinstance(code, nodes.Element) and code.get("nb_element") == "cell_code_source":
+            cell.remove(code)
+            moved.append(code)
+        if not cell.children:
+            cell.parent.remove(cell)
+        else:
+            cell["hide_mode"] = None
+    if moved:
+        opened = '<details class="kd-code"><summary>Show the code of this page</summary>'
+        end = [nodes.raw("", opened, format="html"), *moved]
+        doctree.children[-1].extend([*end, nodes.raw("", "</details>", format="html")])
+
+
 FROM_FOLDER = """/* Icons come from fonts; where a browser reads none from a folder, draw them. */
 if (location.protocol === "file:") {
   const script = document.createElement("script");
@@ -145,5 +170,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", launch_sources, priority=900)
     app.connect("html-page-context", mend_roles)
     app.connect("build-finished", lighten)
+    app.connect("doctree-read", gather_code)
     app.connect("html-page-context", name_summaries, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,10 +15,11 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from kdfair_book.evidence.across_studies import by_attribute, curves, everyone, sources
+
 from . import dial, theme
 from .figure import Figure, Panel, Section
 from .intervals import start_near
-from .study_curves import by_attribute, curves, everyone, sources
 from .temperature import (
     dial_rule,
     fixed_scale,
@@ -200,7 +201,7 @@ def class_bias(source: str = "reported", *, start: float = 4) -> Figure:
     Parameters
     ----------
     source
-        One of :func:`kdfair_book.charts.study_curves.sources`.
+        One of :func:`kdfair_book.evidence.across_studies.sources`.
     start
         Temperature at which the dial starts; the nearest is taken.
 

@@ -76,6 +76,8 @@ class Figure:
         What it shows, and what to look for.
     badge
         Where the numbers come from: a key of :data:`.theme.BADGES`.
+    note
+        What the badge says more: how far the numbers are from what the paper studied.
     panels
         The charts.
     table
@@ -103,10 +105,17 @@ class Figure:
     temperatures: Sequence[float] = (1.0,)
     start: float = 1.0
     columns: int = 0
+    note: str = ""
 
     def __post_init__(self) -> None:
         theme.badge_text(self.badge)
         dial.position(self.temperatures, self.start)
+
+    @property
+    def badge_text(self) -> str:
+        """All that the badge says."""
+        own = theme.badge_text(self.badge)
+        return f"{own}; {self.note}" if self.note else own
 
     @property
     def _still(self) -> bool:
@@ -129,7 +138,7 @@ class Figure:
         ]
         room = min(panel.width for panel in self.panels)
         signals = dial.params(self.temperatures, self.start, slider=not self._still, room=room)
-        subtitle: list[Any] = [theme.badge_text(self.badge)]
+        subtitle: list[Any] = [self.badge_text]
         title: Any = self.title
         if not self._still:
             listed = [f"{t:g}" for t in self.temperatures]
@@ -142,7 +151,8 @@ class Figure:
         ).properties(title=alt.Title(title, subtitle=subtitle, anchor="start"))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        plain = f"{self.title} [{theme.badge_text(self.badge)}]\n{self.describe()}"
+        note = f" {self.note}" if self.note else ""
+        plain = f"{self.title} [{theme.badge_text(self.badge)}]{note}\n{self.describe()}"
         if os.environ.get(BOOK_VARIABLE):
             return {"text/html": self.to_html(), "text/plain": plain}
         return {**theme.in_jupyter(self.to_altair(), theme.WITH_DIAL), "text/plain": plain}
@@ -172,7 +182,7 @@ class Figure:
         boxes = "".join(box for box, _ in panels)
         listed = " ".join(f"{t:g}" for t in self.temperatures)
         answers = f' data-kd-temperatures="{listed}" data-kd-start="{self.start:g}"'
-        badge = theme.badge_text(self.badge)
+        badge = html.escape(self.badge_text)
         title = html.escape(self.title)
         return (
             f'<figure class="kd-figure" id="{identity}"{"" if self._still else answers}>{anchor}\n'

@@ -52,6 +52,7 @@ def fairness_evidence(
     frame = frame.assign(series=frame["role"].map(ROLE_NAMES), T=frame["temperature"])
     numbers = ["mean", "low", "high", "corrected", "chance", "floor"]
     frame[numbers] *= 100
+    frame = frame.rename(columns={"mean": "measured", "corrected": "mean"})
     frame = frame[frame["metric"].isin(["eod", "dpd"])].sort_values(
         "metric", ascending=False, kind="stable"
     )
@@ -66,7 +67,7 @@ def fairness_evidence(
             parts.append(pd.DataFrame(perfect))
         name = str(metric).upper()
         lines = pd.concat(
-            [p.reindex(columns=["series", "T", "mean", "low", "high"]) for p in parts]
+            [p.reindex(columns=["series", "T", "mean", "low", "high", "measured"]) for p in parts]
         )
         chart = against_temperature(
             lines.reset_index(drop=True), found.temperatures, y_title=f"{name} (%)", zero=True
@@ -86,10 +87,10 @@ def fairness_evidence(
         {"model": model_names(frame["series"], frame["T"]), "metric": frame["metric"].str.upper()}
     )
     titles = {
-        "mean": "measured (%)",
+        "mean": "corrected (%)",
         "low": "low",
         "high": "high",
-        "corrected": "less bias",
+        "measured": "as measured",
         "chance": "by chance",
     }
     table[list(titles.values())] = frame[list(titles)]
@@ -97,11 +98,11 @@ def fairness_evidence(
         name=f"evidence-{attribute}",
         title=f"How sure are EOD and DPD by {attribute}",
         caption=(
-            "Points: the mean over seeds, as everyone reports it. Bands: where the difference of "
-            "one trained model in the whole population may be (95 %), given these test examples "
-            "and seeds. Dotted with crosses: what groups with *equal* rates would show, for noise "
-            "alone makes a largest difference. Where points lie near the crosses the band reaches "
-            "zero, and may lie wholly below the points: there the measured value is mostly noise. "
+            "Points: the difference of one trained model in the whole population, corrected for "
+            "what noise adds (bias-corrected, with its 95 % interval, over test examples and "
+            "seeds). Small ticks: as measured, which is what most papers report. Dotted with "
+            "crosses: what groups with *equal* rates would show by chance; a tick near a cross is "
+            "mostly noise. "
             "*Look for temperatures whose bands do not overlap.*"
         ),
         badge=results.profile,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book import claims
+from kdfair_book.evidence.across_studies import TITLES
 from kdfair_core import studies
 
 #: Verdict -> sign and word: never by color alone.
@@ -61,7 +62,8 @@ class Scorecard:
         measured = self.frame[(self.frame["profile"] != "") & (self.frame["study"] != "all")]
         columns = measured[["study", "profile"]].drop_duplicates().to_numpy().tolist()
         head = "".join(
-            f'<th scope="col">{escape(study)}<small>{escape(profile)}{_beyond(study)}</small></th>'
+            f'<th scope="col">{escape(titled(study))}<small>{escape(profile)}'
+            f"{self._regime(study, profile)}</small></th>"
             for study, profile in columns
         )
         body = "".join(self._row(claim, columns) for claim in claims.CLAIMS)
@@ -71,6 +73,14 @@ class Scorecard:
             f'<table class="kd-score"><thead><tr><th scope="col">claim</th>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table></div>"
         )
+
+    def _regime(self, study: str, profile: str) -> str:
+        """What a column's head says of its regime, with what differs on hovering."""
+        if "regime" not in self.frame:
+            return _beyond(study)
+        rows = self.frame[(self.frame["study"] == study) & (self.frame["profile"] == profile)]
+        label, why = rows[["regime", "regime_why"]].iloc[0]
+        return f'; <span title="{escape(why)}">{escape(label)}</span>' if label else ""
 
     def _row(self, claim: claims.Claim, columns: list[list[str]]) -> str:
         rows = self.frame[self.frame["claim"] == claim.id]
@@ -93,7 +103,12 @@ class Scorecard:
         word, why = row["verdict"], escape(numbers(row))
         text = f"{SIGNS[word]} {word}"
         kind = f'class="kd-{word.replace(" ", "-")}" title="{why}"'
-        about = f"<small>{escape(str(row['attribute']))}</small>" if row["attribute"] else ""
+        by = escape(str(row["attribute"]).replace("_", " "))
+        lacks = row.get("missing")
+        if lacks is not None and word == "undecided":
+            by += f"{': ' if by else ''}{escape(lacks.short)}"
+        company = "; a training collapsed" if "collapsed" in str(row["why"]) else ""
+        about = f"<small>{by}{company}</small>" if by or company else ""
         page = "" if word == "not measured" or row["study"] == "all" else study_page(row["study"])
         if not page:
             return f"<span {kind}>{text}</span>{about}"
@@ -120,16 +135,15 @@ class Reasons:
         blocks = []
         for claim in claims.CLAIMS:
             rows = self.frame[(self.frame["claim"] == claim.id) & (self.frame["profile"] != "")]
-            items = "".join(
-                f"<li>{escape(str(row['study']))}, {escape(str(row['profile']))}"
-                f"{', ' + escape(str(row['attribute'])) if row['attribute'] else ''}: "
-                f"<strong>{SIGNS[row['verdict']]} {row['verdict']}</strong>. "
-                f"{escape(numbers(row))}.</li>"
-                for row in rows.to_dict("records")
-            )
+            body = "".join(_reason(row) for row in rows.to_dict("records"))
+            head = "".join(f'<th scope="col">{name}</th>' for name in REASON_COLUMNS)
+            counts = rows["verdict"].value_counts()
+            told = ", ".join(f"{counts[word]} {word}" for word in SIGNS if word in counts)
             blocks.append(
-                f"<details><summary>{escape(claim.sentence)}</summary>"
-                f"<ul>{items or '<li>nothing was measured</li>'}</ul></details>"
+                f"<details><summary>{escape(claim.sentence)} <small>({told or 'not measured'})"
+                f'</small></summary><div class="kd-scroll" tabindex="0" role="region" '
+                f'aria-label="{escape(claim.sentence)}"><table class="kd-table kd-wrapped">'
+                f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>"
             )
         return f'{_STYLE}<div class="kd-reasons">{"".join(blocks)}</div>'
 
@@ -137,21 +151,54 @@ class Reasons:
         return repr(Scorecard(self.frame))
 
 
+REASON_COLUMNS = ("study", "verdict", "numbers", "p, corrected", "effect", "what would decide it")
+
+
+def _reason(row: dict) -> str:
+    """A row of :class:`Reasons`."""
+    by = f", {row['attribute'].replace('_', ' ')}" if row["attribute"] else ""
+    lacks = row.get("missing")
+    measured = not np.isnan(row["p_value"])
+    cells = [
+        f"{SIGNS[row['verdict']]} {row['verdict']}",
+        str(row["why"]),
+        f"{row['p_adjusted']:.2g}" if measured else "–",
+        effect(row) if measured else "–",
+        str(lacks) if lacks is not None else "–",
+    ]
+    regime = f" ({row['regime']})" if row.get("regime") else ""
+    first = escape(f"{titled(str(row['study']))}, {row['profile']}{by}{regime}")
+    return f'<tr><th scope="row">{first}</th>' + "".join(
+        f"<td>{escape(cell)}</td>" for cell in cells
+    ) + "</tr>"  # fmt: skip
+
+
+def titled(study: str) -> str:
+    """The name of a study as people write it."""
+    return TITLES.get(study, study)
+
+
+def effect(row: dict) -> str:
+    """The effect of a verdict with its interval, rounded."""
+    shares = claims.get(row["claim"]).shares
+    low, middle, high = (
+        f"{round(row[name] * (100 if shares else 1), 10):.2g}" for name in ("low", "effect", "high")
+    )
+    unit = f" {shares}" if shares else ""
+    return f"{middle}{unit}" + ("" if np.isnan(row["low"]) else f" [{low}, {high}]")
+
+
 def numbers(row: dict) -> str:
     """What a verdict rests on, in a sentence."""
     if np.isnan(row["p_value"]):
         return str(row["why"])
-    shares = claims.get(row["claim"]).shares
-    low, effect, high = (
-        f"{row[name] * (100 if shares else 1):.2g}" for name in ("low", "effect", "high")
-    )
-    unit = f" {shares}" if shares else ""
-    interval = "" if np.isnan(row["low"]) else f" [{low}, {high}]"
     opposite = row["p_opposite_adjusted"]
     against = f" ({opposite:.2g} for the opposite)" if opposite <= claims.LEVEL else ""
+    lacks = row.get("missing")
+    missing = f"; what would decide it: {lacks}" if lacks is not None else ""
     return (
         f"{row['why']}; p = {row['p_adjusted']:.2g} after correction{against}, effect "
-        f"{effect}{unit}{interval}, n = {row['n']:.0f}"
+        f"{effect(row)}, n = {row['n']:.0f}{missing}"
     )
 
 

@@ -1,67 +1,20 @@
-"""What a sweep costs: tables and figures of the benchmarks stored under ``data/benchmarks/``.
-
-python benchmarks/sweep.py --json data/benchmarks/sweep.json
-python benchmarks/sweep.py --study trifeature --linear --json data/benchmarks/linear.json
-python benchmarks/sweep.py --noise --json data/benchmarks/noise.json
-python benchmarks/arrangements.py --json data/benchmarks/arrangements.json
-"""
-
-import json
-import os
-from pathlib import Path
+"""Figures of what a sweep costs."""
 
 import altair as alt
 import pandas as pd
+
+from kdfair_book.evidence import benchmarks
 
 from . import theme
 from .figure import Figure, Panel
 from .temperature import looks, rows_csv, tooltip
 
-FOLDER = Path(__file__).parents[2] / "data" / "benchmarks"
-NAMES = ("sweep", "linear", "noise", "arrangements")
 WAYS = {"conventional_s": "one run a temperature", "sweep_s": "sweep"}
 PAIRS = {
     "cifar10": "ResNet-56 to ResNet-20, 32x32",
     "trifeature": "ResNet-20 to LeNet-5, 64x64",
     "text": "6 to 3 layers, 384 wide",
 }
-
-
-def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
-    """Rows of a benchmark of :data:`NAMES`; ``attrs`` hold machine and versions.
-
-    Raises
-    ------
-    ValueError
-        For another name.
-    """
-    if name not in NAMES:
-        raise ValueError(f"unknown benchmark {name!r}; expected one of {', '.join(NAMES)}")
-    content = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
-    frame = pd.DataFrame(content["rows"])
-    frame.attrs = content["about"]
-    return frame
-
-
-def milliseconds_each(linear: pd.DataFrame) -> pd.DataFrame:
-    """Milliseconds per temperature and example, beside the sizes: level where cost is linear."""
-    each = 1000 * linear["seconds"] / (linear["temperatures"] * linear["examples"])
-    return linear.assign(milliseconds_each=each)
-
-
-def arrangements_table(found: pd.DataFrame) -> pd.DataFrame:
-    """Ways to run students side by side, fastest first, in words for a page."""
-    found = found.sort_values("step_ms")
-    seconds = {c: (1e-3 * found[c]).map("{:.2f}".format) for c in ("step_ms", "low_ms", "high_ms")}
-    return pd.DataFrame(
-        {
-            "way": found["way"],
-            "seconds a step": seconds["step_ms"],
-            "lowest to highest": seconds["low_ms"] + " to " + seconds["high_ms"],
-            "images a second, each student": found["images_s"].map("{:.0f}".format),
-            "share of the memory's rate": found["of_bandwidth"].map("{:.0%}".format),
-        }
-    )
 
 
 def sweep_speed(frame: pd.DataFrame) -> Figure:
@@ -136,40 +89,9 @@ def speed_table(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def accuracy_gaps(noise: pd.DataFrame) -> pd.DataFrame:
-    """What bfloat16 changes, and what another seed changes, a row a temperature.
-
-    Returns
-    -------
-    DataFrame
-        ``temperature``; ``fp32`` and ``bf16``, mean accuracies; ``gap``, the mean over seeds of
-        bf16 less fp32; ``low`` and ``high``, Student's 95 % interval of it; ``seed_sd``, the
-        standard deviation of fp32 over seeds; ``n``, seeds.
-    """
-    from scipy import stats
-
-    rows = []
-    for temperature, part in noise.groupby("temperature"):
-        wide = part.pivot(index="seed", columns="precision", values="accuracy")
-        low, high = stats.ttest_rel(wide["bf16"], wide["fp32"]).confidence_interval()
-        means = wide[["fp32", "bf16"]].mean()
-        rows.append(
-            {
-                "temperature": temperature,
-                **means,
-                "gap": means["bf16"] - means["fp32"],
-                "low": low,
-                "high": high,
-                "seed_sd": wide["fp32"].std(),
-                "n": len(wide),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
 def precision_gap(noise: pd.DataFrame) -> Figure:
     """What bfloat16 changes in accuracy, beside what a seed does, from the benchmark "noise"."""
-    frame = accuracy_gaps(noise)
+    frame = benchmarks.precision_gap(noise)
     points = ["gap", "low", "high", "seed_sd"]
     frame["temperature"] = frame["temperature"].map("T = {:g}".format)
     frame[["fp32", "bf16", *points]] *= 100

@@ -104,8 +104,11 @@ def fairness(
         names = names.where(summary["role"] != "ds", summary["soft_scale"].map(SCALE_NAMES))
     rows = pd.DataFrame({"series": names, "T": summary["temperature"], "runs": summary["n_runs"]})
     rows["metric"] = summary["metric"]
-    for column in ("mean", "low", "high"):
-        rows[column] = 100 * summary[column]
+    for column, source in (("mean", "corrected"), ("low", "low"), ("high", "high")):
+        rows[column] = 100 * summary[source]
+    # noise adds to a largest difference
+    rows["raw"] = 100 * summary["mean"]
+    rows["measured"] = 100 * summary["mean"].where(summary["chance"].notna())
     floor = 100 * float(summary.loc[summary["metric"] == "dpd", "floor"].iloc[0])
     known = rows.groupby("metric")["mean"].count() > 0
     without = [m for m in metrics if not known[m]]
@@ -121,6 +124,8 @@ def fairness(
         if metric == "dpd":
             perfect = {"series": "no errors", "T": np.nan, "mean": floor}
             lines = pd.concat([lines, pd.DataFrame([perfect])], ignore_index=True)
+        if lines["measured"].isna().all():
+            lines = lines.drop(columns="measured")
         chart = against_temperature(lines, results.temperatures, y_title=axis)
         panels.append(Panel(chart, title, _trend(lines, said)))
         cut = cut or is_cut(lines)
@@ -131,13 +136,12 @@ def fairness(
         title=f"Fairness by {attribute.replace('_', ' ')} against temperature",
         caption=(
             f"Each point is a mean over seeds of the {which}; the band is the 95 % interval of "
-            "what one trained model has in the population, over test examples and seeds. Where "
-            "groups are compared, noise adds to the largest difference: the points still have it, "
-            "the bands are freed of it and may lie below their points. So compare points with "
-            "points and bands with bands. Level lines are the teacher and the student trained "
-            "without it (NDS). "
+            "what one trained model has in the population, over test examples and seeds. EOD and "
+            "DPD are corrected for what noise adds to a largest difference; small ticks are the "
+            "values as measured. Level lines are the teacher and the student trained alone (NDS). "
             f"A classifier without any error has a DPD of {floor:.2f} % here, because the "
-            "labels themselves are not spread evenly over the groups. "
+            "labels themselves are not spread evenly over the groups: as measured, so compare "
+            "ticks with it. "
             + "".join(
                 f"{METRICS[m][2]} is not defined: fewer than two groups have examples of the "
                 "labels that it needs. "
@@ -182,6 +186,8 @@ def _fairness_table(rows: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
         values = models[models["metric"] == metric].set_index("model")
         for column, title in (("mean", "(%)"), ("low", "low"), ("high", "high")):
             table[f"{METRICS[metric][2]} {title}"] = values[column]
+        if metric != "accuracy":
+            table[f"{METRICS[metric][2]} as measured"] = values["raw"]
     return table.reset_index()
 
 
@@ -224,7 +230,10 @@ def affected_counts(
 
     panels = []
     said: dict[float, list[str]] = {t: [] for t in results.temperatures}
-    for comparison, sides in (("SC", "NDS and DS"), ("TC", "teacher and DS")):
+    for comparison, sides in (
+        ("SC", "student alone and distilled one"),
+        ("TC", "teacher and distilled student"),
+    ):
         rows = counts[counts["comparison"] == comparison].rename(columns={"temperature": "T"})
         lines = [
             pd.DataFrame({"series": name, "T": rows["T"], "mean": rows[column]})
@@ -245,7 +254,7 @@ def affected_counts(
             f"Number of {n_classes} classes whose relative accuracy differs between {sides}: "
             f"{listed(rows, '{}', 'significant')}."
         )
-        title = f"#{comparison}: {sides} differ"
+        title = f"#{comparison}: {sides}"
         panels.append(Panel(chart, title, says, width=360, height=280))
         for row in rows.to_dict("records"):
             said[row["T"]].append(
@@ -261,11 +270,11 @@ def affected_counts(
         name="affected-classes",
         title="Significantly affected classes against temperature",
         caption=(
-            f"How many of the {n_classes} classes Welch's test calls different at level 0.05, and "
-            "how many remain after Benjamini and Hochberg's correction. If nothing differed at "
-            f"all, {chance['mean']:.1f} would be expected and the gray band ({chance['low']:.0f} "
-            f"to {chance['high']:.0f}) would hold 95 % of the counts.{control} *Only what rises "
-            "out of the band is more than chance.*"
+            f"For how many of the {n_classes} classes the accuracy, relative to overall accuracy, "
+            "differs (Welch's test, level 0.05), and how many remain after Benjamini and "
+            f"Hochberg's correction. If nothing differed, {chance['mean']:.1f} would be expected; "
+            f"the gray band ({chance['low']:.0f} to {chance['high']:.0f}) holds 95 % of such "
+            f"counts.{control} *Only what rises out of the band is more than chance.*"
         ),
         badge=results.profile,
         panels=panels,

@@ -137,11 +137,31 @@ def series_looks(names: Sequence[str], *channels: str, legend: Any = alt.Undefin
     return looks("series", names, legend=legend, **styles)
 
 
+#: Series -> what the legend calls it, with the paper's abbreviation.
+IN_FULL = {
+    "NDS": "student alone (NDS)",
+    "DS": "distilled student (DS)",
+    "DS with T²": "distilled, with T²",
+    "DS without": "distilled, without T²",
+    "after BH": "after correction",
+}
+
+
 def stroke_legend(names: Sequence[str]) -> alt.Legend:
     """Legend of lines, in as many columns as the signal ``room`` allows."""
-    entry = 42 + 6 * max(map(len, names))  # pixels
+    full = {name: IN_FULL.get(name, name) for name in names}
+    entry = 42 + 6 * max(map(len, full.values()))  # pixels
+    written = "".join(
+        f"datum.label == {name!r} ? {label!r} : " for name, label in full.items() if name != label
+    )
     columns = alt.ExprRef(f"clamp(floor(room / {entry:.0f}), 1, {len(names)})")
-    return alt.Legend(symbolType="stroke", symbolStrokeWidth=2.5, symbolSize=420, columns=columns)
+    return alt.Legend(
+        symbolType="stroke",
+        symbolStrokeWidth=2.5,
+        symbolSize=420,
+        columns=columns,
+        labelExpr=f"{written}datum.label",
+    )
 
 
 def tooltip(*plain: str, **formats: str) -> list[Any]:
@@ -180,7 +200,8 @@ def against_temperature(
     ----------
     frame
         Columns series (a key of :data:`.theme.SERIES`), T (missing for a level line), mean,
-        low, high (missing or absent where there is no interval), in the units of the axis.
+        low, high (missing or absent where there is no interval), in the units of the axis;
+        perhaps measured, the value before it was corrected, which is drawn as a small tick.
     temperatures
         Those under the dial.
     y_title
@@ -192,7 +213,8 @@ def against_temperature(
     zero
         Whether the axis begins at zero.
     """
-    frame = frame.reindex(columns=["series", "T", "mean", "low", "high"])
+    measured = ["measured"] if "measured" in frame else []
+    frame = frame.reindex(columns=["series", "T", "mean", "low", "high", *measured])
     names = [name for name in theme.SERIES if name in set(frame["series"])]
     stroked = series_looks(names, "color", "strokeDash", legend=stroke_legend(names))
     x = temperature_axis(sorted({*temperatures, *frame["T"].dropna()}))
@@ -205,6 +227,8 @@ def against_temperature(
     y = alt.Y("mean:Q", title=y_title, scale=scale, axis=whole)
     spread = {"y": alt.Y("low:Q", title=y_title, scale=scale), "y2": alt.Y2("high:Q")}
     hover = tooltip("series:N", T="d", **dict.fromkeys(("mean", "low", "high"), f".{digits}f"))
+    if measured:
+        hover.append(alt.Tooltip("measured:Q", format=f".{digits}f", title="as measured"))
     base = alt.Chart(rows_csv(frame))
     curves = base.transform_filter("isValid(datum.T)")
     levels = base.transform_filter("!isValid(datum.T)")
@@ -235,6 +259,12 @@ def against_temperature(
             "shape": shape,
         }
         one = curves.transform_filter(only)
+        if measured:
+            tick = one.transform_filter("isValid(datum.measured)").mark_tick(
+                orient="horizontal", clip=True, size=9, thickness=1.5, color=theme.LIGHT[color]
+            )
+            raw = alt.Y("measured:Q", title=y_title, scale=scale)
+            above.append(tick.encode(x=x, y=raw, tooltip=hover))
         here = one.transform_filter(dial.AT_DIAL)
         above += [
             one.mark_point(size=32, **points).encode(x=x, y=y, tooltip=hover),

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book.claims.registry import CLAIMS, get
-from kdfair_book.claims.scoring import VERDICTS, judge
+from kdfair_book.claims.scoring import judge, scorecard
 from kdfair_book.evidence.sweep import settings
+from kdfair_book.pages.folded import Folded
 from kdfair_book.pages.text import Text, table
+from kdfair_core import results
 from kdfair_core.results import Results
 
 #: The picture that the paper draws of class bias against temperature.
@@ -17,51 +19,103 @@ PICTURE = ("sc-rises", "tc-falls", "sc-reverses", "tc-reverses")
 SCALES = {"T2": "with T²", "none": "without T²"}
 
 
-def verdicts(card: pd.DataFrame) -> Text:
-    """How many verdicts of each kind, and on which claims measured studies agree."""
+def verdicts(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Text:
+    """How many verdicts of each kind, in the paper's regime and in others.
+
+    Parameters
+    ----------
+    card : DataFrame
+        Of the usual setting, from :func:`kdfair_book.pages.deciding.complete`.
+    without : DataFrame, optional
+        The same without the factor T squared: counted, and named where a claim's verdict differs.
+    """
     measured = card[card["verdict"] != "not measured"]
     studies = measured.loc[measured["study"] != "all", "study"].nunique()
     counts = measured["verdict"].value_counts()
-    said = [f"{counts.get(word, 0)} {word}" for word in VERDICTS[:3]]
     lines = [
         f"**{len(measured)} verdicts on {measured['claim'].nunique()} claims from {studies} "
-        f"{'study' if studies == 1 else 'studies'}:** {', '.join(said)}."
+        f"{'study' if studies == 1 else 'studies'}**, with the factor T²: {_told(counts)}."
     ]
+    if "regime" in measured:
+        inside = measured[measured["regime"] == "the paper's regime"]
+        told = _told(inside["verdict"].value_counts()) if len(inside) else "none"
+        lines.append(
+            f"In the paper's regime of accuracy and gain: {told}. The others, "
+            f"{len(measured) - len(inside)}, are verdicts on the sentence, not on the paper."
+        )
+    if without is not None and not (other := without[without["verdict"] != "not measured"]).empty:
+        lines.append(
+            f"Without the factor T², in a table of its own below: {len(other)} verdicts, "
+            f"{_told(other['verdict'].value_counts())}."
+        )
+    return Text(" ".join(lines))
+
+
+def claim_by_claim(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Folded:
+    """On which claims measured studies agree; parameters are those of :func:`verdicts`."""
+    measured = card[card["verdict"] != "not measured"]
+    lines: list[str] = []
     named: dict[str, list[str]] = {}
     for claim in CLAIMS:
         mine = measured[measured["claim"] == claim.id]
         found = set(mine["verdict"])
         if found:
             word = found.pop() if len(found) == 1 else "mixed"
-            named.setdefault(word, []).append(f"- {claim.sentence} ({_where(mine)})")
+            also = _without(claim.id, set(mine["verdict"]), without)
+            named.setdefault(word, []).append(f"- {claim.sentence} ({_where(mine)}{also})")
     for word, opening in (
-        ("holds", "Stand wherever they were measured"),
-        ("fails", "Fail wherever they were measured"),
-        ("undecided", "Undecided wherever they were measured"),
+        ("holds", "Hold in every study measured, with the factor T²"),
+        ("fails", "Fail in every study measured"),
         ("mixed", "Mixed"),
+        ("undecided", "Undecided in every study measured"),
     ):
         if word in named:
             lines.append(f"\n*{opening}:*\n\n" + "\n".join(named[word]))
     never = [claim.sentence for claim in CLAIMS if claim.id not in set(measured["claim"])]
     if never:
         lines.append("\n*Not measured:*\n\n" + "\n".join(f"- {sentence}" for sentence in never))
-    return Text("\n".join(lines))
+    return Folded("Claim by claim: where all studies agree, and where not", ["\n".join(lines)])
+
+
+def _told(counts: pd.Series) -> str:
+    """ "3 hold, 1 fails, 5 are undecided"."""
+    said = []
+    for word, one, many in (
+        ("holds", "holds", "hold"),
+        ("fails", "fails", "fail"),
+        ("undecided", "is undecided", "are undecided"),
+    ):
+        n = int(counts.get(word, 0))
+        if n:
+            said.append(f"{n} {one if n == 1 else many}")
+    return ", ".join(said)
+
+
+def _without(claim: str, usual: set[str], without: pd.DataFrame | None) -> str:
+    """The verdict without the factor T squared, where it is another one."""
+    if without is None or len(usual) > 1:
+        return ""
+    mine = without[(without["claim"] == claim) & (without["verdict"] != "not measured")]
+    other = mine.loc[~mine["verdict"].isin(usual), "verdict"].value_counts()
+    return f"; without T²: {_told(other)}" if len(other) else ""
 
 
 def _where(rows: pd.DataFrame) -> str:
     """Of how many studies, and which verdicts if they differ."""
     n = rows["study"].nunique()
     where = f"{n} {'study' if n == 1 else 'studies'}"
+    if len(rows) > n:
+        where = f"{len(rows)} verdicts in {where}"
     counts = rows["verdict"].value_counts()
-    if len(counts) == 1:
-        return where
-    return f"{where}: " + ", ".join(f"{counts[word]} {word}" for word in VERDICTS if word in counts)
+    return where if len(counts) == 1 else f"{where}: {_told(counts)}"
 
 
 def scales_table(found: Results, *, alpha: float) -> Text:
     """Verdicts on the paper's picture of class bias, for each scaling that was measured."""
     columns: dict[str, list[str]] = {"claim": [get(claim).sentence for claim in PICTURE]}
-    for scale, card in _pictures(found, alpha).items():
+    for scale in scalings(found, alpha):
+        verdicts = _verdicts(found, alpha, scale)
+        card = verdicts.set_index("claim").to_dict("index")
         columns[SCALES[scale]] = [
             f"**{card[claim]['verdict']}**: {card[claim]['why']}" if claim in card else "–"
             for claim in PICTURE
@@ -71,10 +125,10 @@ def scales_table(found: Results, *, alpha: float) -> Text:
 
 def scales(found: Results, *, alpha: float) -> Text:
     """Which scaling gives more of the paper's picture."""
-    held = {
-        scale: sum(row["verdict"] == "holds" for row in card.values())
-        for scale, card in _pictures(found, alpha).items()
-    }
+    held = {}
+    for scale in scalings(found, alpha):
+        card = _verdicts(found, alpha, scale)
+        held[scale] = int((card["verdict"] == "holds").sum())
     said = " and ".join(f"{n} {SCALES[scale]}" for scale, n in held.items())
     if len(held) < 2:
         return Text(f"Of the picture's four parts, these runs show {said}; the other was not run.")
@@ -87,7 +141,7 @@ def scales(found: Results, *, alpha: float) -> Text:
     return Text(f"Of the picture's four parts, these runs show {said}. {end}")
 
 
-def rules() -> Text:
+def rules() -> Folded:
     """Every claim with its source, test, effect and the smallest effect that would matter."""
     lines = []
     for claim in CLAIMS:
@@ -98,16 +152,22 @@ def rules() -> Text:
             f"- **{claim.sentence}** *{claim.source}.* Test: {claim.test}. Needs: "
             f"{claim.evidence}. Effect: {claim.effect}.{smallest}"
         )
-    return Text("\n".join(lines))
+    return Folded(f"All {len(CLAIMS)} claims, with test, evidence and effect", ["\n".join(lines)])
 
 
-def _pictures(found: Results, alpha: float) -> dict[str, dict]:
-    """For each scaling, the verdicts on the parts of the picture by the name of the claim."""
-    cards = {}
-    for scale in scalings(found, alpha):
-        card = judge(found, alpha=alpha, soft_scale=scale).set_index("claim")
-        cards[scale] = card[card.index.isin(PICTURE)].to_dict("index")
-    return cards
+def _verdicts(found: Results, alpha: float, scale: str) -> pd.DataFrame:
+    """Verdicts on the picture: the scorecard's, corrected over studies, if ``found`` is on it."""
+    try:
+        published = results.load(found.study, found.profile).manifest == found.manifest
+    except results.NotMeasured:
+        published = False
+    if published:
+        card = scorecard(soft_scale=scale, every_setting=True)
+        card = card[(card["study"] == found.study) & (card["profile"] == found.profile)]
+        card = card[card["alpha"] == alpha]
+    else:
+        card = judge(found, alpha=alpha, soft_scale=scale)
+    return card[card["claim"].isin(PICTURE)]
 
 
 def scalings(found: Results, alpha: float) -> list[str]:

@@ -7,11 +7,13 @@ a section holds depends on what was measured; where there is nothing, a sentence
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from kdfair_book import charts, paper
 from kdfair_book.charts import paper as reported_charts
@@ -19,8 +21,13 @@ from kdfair_book.charts import paper_comparison
 from kdfair_book.charts.figure import Figure, Section
 from kdfair_book.charts.intervals import start_near
 from kdfair_book.charts.study import setting
+from kdfair_book.evidence.regime import Regime, regime
+from kdfair_book.evidence.sweep import NotThere
 from kdfair_book.pages import paper_sentences as reported
 from kdfair_book.pages import study_sentences as story
+from kdfair_book.pages import what_we_found as answers
+from kdfair_book.pages.effects_table import effects_table
+from kdfair_book.pages.folded import Folded
 from kdfair_book.pages.text import Text
 from kdfair_core import results, studies
 from kdfair_core.results import Results
@@ -146,14 +153,13 @@ class Page:
         """Name of the study."""
         return self.study.name
 
-    def _ours(self, figure: Callable[..., Figure], *about: str) -> Figure:
-        """A figure of what was measured, at the page's start and setting."""
-        setting = {"alpha": self.alpha, "soft_scale": self.soft_scale}
-        return figure(self.found, *about, start=self.start, **setting)
+    @property
+    def _show(self) -> dict[str, Any]:
+        return dict(start=self.start, alpha=self.alpha, soft_scale=self.soft_scale)
 
-    def _said(self, sentence: Callable[..., Text], *about: str) -> Text:
-        """A sentence about what was measured, at the page's setting."""
-        return sentence(self.found, *about, alpha=self.alpha, soft_scale=self.soft_scale)
+    @property
+    def _said(self) -> dict[str, Any]:
+        return dict(alpha=self.alpha, soft_scale=self.soft_scale)
 
     @cached_property
     def _counted(self) -> bool:
@@ -168,6 +174,64 @@ class Page:
             return False
         return attribute is None or bool((rows["attribute"] == attribute).any())
 
+    @cached_property
+    def regime(self) -> Regime | None:
+        """How far the study is from the paper's; None where nothing, or no whole seed, was run."""
+        try:
+            return None if self.found is None else regime(self.found)
+        except NotThere:
+            return None
+
+    def _section(self, parts: Iterable[Any]) -> Section:
+        """A section whose measured figures say which regime they are of."""
+        note = self.regime.short if self.regime is not None else ""
+        return Section(
+            replace(part, note=note)
+            if isinstance(part, Figure) and part.badge != "reported" and note
+            else part
+            for part in parts
+        )
+
+    def answer(self, attribute: str | None = None) -> Section:
+        """What was found, and the page's main figure: counts of classes, or fairness by attribute.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fairness`.
+        """
+        if attribute is None:
+            first = self._counts_figure()
+        else:
+            self._known(attribute)
+            first = self._fairness_figure(attribute)
+        said: list[Any] = []
+        if self.found is not None:
+            said.append(answers.found_here(self.found, at=self.start, **self._said))
+        elif self.name in paper.studies():
+            said.append(answers.reported_here(self.name))
+        return self._section([*said, *first] or [self._waits("what was found")])
+
+    def details(self) -> Section:
+        """How sure, what was measured and where it departs from the paper: folded."""
+        if self.found is None:
+            return Section([Folded("What would measure it here", self.about())])
+        sure = answers.how_sure(self.found, **self._said)
+        told = [sure, story.provenance(self.found)]
+        return Section([Folded("How sure, what was trained, and where it departs", told)])
+
+    def effects(self) -> Section:
+        """Every effect in one table, which follows the dial."""
+        if self.found is None or not self._enough:
+            return Section([self._waits("one table of all effects")])
+        return Section([effects_table(self.found, start=self.start, **self._said)])
+
+    @cached_property
+    def _enough(self) -> bool:
+        """Whether there are two seeds or more."""
+        nds = self.found.runs["role"] == "nds" if self.found is not None else pd.Series(dtype=bool)
+        return int(nds.sum()) > 1
+
     def about(self) -> Section:
         """What was measured and on what, or what would measure it; departures from the paper."""
         if self.found is None:
@@ -175,11 +239,29 @@ class Page:
             return Section([reported.unmeasured(self.study, self.profile, reported=reported_here)])
         return Section([story.provenance(self.found)])
 
-    def counts(self) -> Section:
-        """#SC, #TC and accuracy against temperature, ours and the paper's."""
-        parts: list[Any] = []
-        if self._counted:
-            parts += [self._ours(charts.affected_counts), self._said(story.affected)]
+    def _counts_figure(self) -> list[Any]:
+        if self.found is not None and self._counted:
+            return [charts.affected_counts(self.found, **self._show)]
+        if self.found is None and self._printed("sc"):
+            return [charts.paper_counts(self.name, start=self.start, alpha=self.alpha)]
+        return []
+
+    def _fairness_figure(self, attribute: str) -> list[Any]:
+        if self.found is not None:
+            return [charts.fairness(self.found, attribute, **self._show)]
+        if self._printed("eod", attribute):
+            return [charts.paper_fairness(self.name, attribute, start=self.start)]
+        return []
+
+    def counts(self, *, figure: bool = True) -> Section:
+        """#SC, #TC and accuracy against temperature, ours and the paper's.
+
+        Without ``figure`` only what stands below it, where :meth:`answer` has shown it.
+        """
+        parts: list[Any] = self._counts_figure() if figure else []
+        words: list[Any] = []
+        if self.found is not None and self._counted:
+            words.append(story.affected(self.found, **self._said))
         elif self.found is not None:
             parts.append(Text("Classes are compared over seeds: that needs two seeds or more."))
         if not self._printed("sc"):
@@ -187,13 +269,14 @@ class Page:
         elif self.alpha not in set(paper.results(self.name)["alpha"]):
             parts.append(self._silent(f"how many classes are affected at alpha {self.alpha:g}"))
         else:
-            parts += [
-                self._ours(paper_comparison.beside_counts)
-                if self._counted
-                else charts.paper_counts(self.name, start=self.start, alpha=self.alpha),
-                reported.counts(self.name, alpha=self.alpha),
-            ]
-        return Section(parts)
+            if self.found is not None and self._counted:
+                parts.append(paper_comparison.beside_counts(self.found, **self._show))
+            elif self.found is not None:
+                parts.append(charts.paper_counts(self.name, start=self.start, alpha=self.alpha))
+            words.append(reported.counts(self.name, alpha=self.alpha))
+        if words:
+            parts.append(Folded("The counts in words", words))
+        return self._section(parts)
 
     def alphas(self) -> Section:
         """Two weights of the distillation term, ours and the paper's."""
@@ -205,7 +288,7 @@ class Page:
         elif self.found is not None:
             had = f"{self.found.alphas[0]:g}"
             parts.append(Text(f"Measured here at alpha = {had} only; the paper has both."))
-        return Section([*parts, paper_comparison.paper_alphas(self.name, start=self.start)])
+        return self._section([*parts, paper_comparison.paper_alphas(self.name, start=self.start)])
 
     def classes(self) -> Section:
         """Accuracy of each class at the dial's temperature."""
@@ -213,49 +296,54 @@ class Page:
             return Section([self._waits("the accuracy of each class at the dial's temperature")])
         if not self._counted:
             return Section([Text("Classes are compared over seeds: that needs two or more.")])
-        return Section([self._ours(charts.class_accuracy)])
+        return self._section([charts.class_accuracy(self.found, **self._show)])
 
     def disagreement(self) -> Section:
         """Where student and teacher disagree, ours and the paper's Figure 2."""
         parts: list[Any] = []
         if self.found is not None:
-            parts += [self._ours(charts.disagreement), self._said(story.agreement)]
+            parts += [
+                charts.disagreement(self.found, **self._show),
+                story.agreement(self.found, **self._said),
+            ]
         if self.name in set(paper.table("figure2")["study"]):
             parts.append(reported_charts.paper_disagreement(self.name))
-        return Section(parts or [self._waits("the disagreement with the teacher")])
+        return self._section(parts or [self._waits("the disagreement with the teacher")])
 
-    def fairness(self, attribute: str) -> Section:
+    def fairness(self, attribute: str, *, figure: bool = True) -> Section:
         """Accuracy, EOD and DPD by an attribute against temperature, ours and the paper's.
+
+        Without ``figure`` only what stands below it, where :meth:`answer` has shown it.
 
         Raises
         ------
         ValueError
             If the study has no such attribute.
         """
-        if attribute not in self.study.attributes:
-            raise ValueError(
-                f"unknown attribute {attribute!r} of study {self.name}; expected one of "
-                f"{', '.join(self.study.attributes) or 'none: it has no sensitive attributes'}"
-            )
+        self._known(attribute)
         printed = self._printed("eod", attribute)
-        parts: list[Any] = []
+        parts: list[Any] = self._fairness_figure(attribute) if figure else []
         if self.found is not None:
-            pairs: list[tuple[Any, Any]] = [(charts.fairness, story.fairness)]
+            words = [story.fairness(self.found, attribute, **self._said)]
             if printed:
-                pairs.append((charts.beside_paper, story.beside_paper))
-            for figure, sentence in pairs:
-                parts += [self._ours(figure, attribute), self._said(sentence, attribute)]
+                parts.append(charts.beside_paper(self.found, attribute, **self._show))
+                words.append(story.beside_paper(self.found, attribute, **self._said))
+            parts.append(Folded("The curves in words", words))
         elif printed:
-            parts += [
-                charts.paper_fairness(self.name, attribute, start=self.start),
-                reported.fairness(self.name, attribute),
-            ]
+            parts.append(Folded("In words", [reported.fairness(self.name, attribute)]))
         what = f"fairness by {attribute.replace('_', ' ')}"
         if not parts:
             parts.append(self._waits(what))
         elif not printed and self.study.in_paper:
             parts.append(self._silent(what))
-        return Section(parts)
+        return self._section(parts)
+
+    def _known(self, attribute: str) -> None:
+        if attribute not in self.study.attributes:
+            raise ValueError(
+                f"unknown attribute {attribute!r} of study {self.name}; expected one of "
+                f"{', '.join(self.study.attributes) or 'none: it has no sensitive attributes'}"
+            )
 
     def scales(self, attribute: str) -> Section:
         """Fairness with the factor T² and without, where both were measured."""
@@ -264,13 +352,11 @@ class Page:
         said = story.scales(self.found, alpha=self.alpha)
         if len(self.found.soft_scales) < 2:
             return Section([said])
-        both = charts.fairness(
-            self.found, attribute, start=self.start, alpha=self.alpha, soft_scale="both"
-        )
-        return Section([both, said])
+        show = self._show | {"soft_scale": "both"}
+        return self._section([charts.fairness(self.found, attribute, **show), said])
 
-    def individual(self) -> Section:
-        """Individual unfairness, ours and what was reported.
+    def individual(self, *, beside: bool = True) -> Section:
+        """Individual unfairness, ours and, with ``beside``, what was reported.
 
         Distances are taken in every space that is published: between inputs, unless those may
         not be kept, as of people; and between what the teacher's last layer reads.
@@ -278,14 +364,16 @@ class Page:
         parts: list[Any] = []
         if self.found is not None:
             for space in self.found.features:
-                figure = partial(charts.individual_fairness, space=space)
-                parts += [self._ours(figure), self._said(story.individual, space)]
-        if self._printed("individual_unfairness"):
+                parts += [
+                    charts.individual_fairness(self.found, space=space, **self._show),
+                    story.individual(self.found, space, **self._said),
+                ]
+        if (beside or not parts) and self._printed("individual_unfairness"):
             parts += [
                 reported_charts.paper_individual(self.name, start=self.start),
                 reported.individual(self.name),
             ]
-        return Section(parts or [self._waits("individual fairness")])
+        return self._section(parts or [self._waits("individual fairness")])
 
     def _waits(self, what: str) -> Text:
         """Nothing to show until the study is measured."""

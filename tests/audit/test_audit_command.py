@@ -93,7 +93,7 @@ def test_a_model_worse_than_chance_is_asked_about(binary, tmp_path, capsys):
 def test_an_option_under_another_name(table, capsys, wrong, meant):
     assert main(["audit", str(table), *GIVEN, wrong, "sex", "age"]) == 2
     said = capsys.readouterr().err
-    assert f"there is no {wrong}; give {meant} (see python -m kdfair_core audit --help)" in said
+    assert f"there is no {wrong}; give {meant} (see kdfair audit --help)" in said
 
 
 def test_a_bad_rule_is_bad_input_and_stops_before_the_work(table, tmp_path, capsys):

@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_studies_lists_what_is_measured_and_what_is_missing(trained, capsys):
     assert code == 0 and not err
     assert out.splitlines()[:2] == [
         "one: First (group fairness by side)",
-        "    laptop   missing: all of 13 runs (python -m kdfair_core run one --profile laptop)",
+        "    laptop   missing: all of 13 runs (kdfair run one --profile laptop)",
     ]
     assert "two: Second (group fairness)" in out
 
@@ -95,8 +96,7 @@ def test_studies_lists_what_is_measured_and_what_is_missing(trained, capsys):
     )
     assert lines[2:4] == [
         "             in the run store and not yet published: 5 (seeds 1)",
-        "             missing: 1 (seeds 1) of 13 runs (python -m kdfair_core run one "
-        "--profile laptop)",
+        "             missing: 1 (seeds 1) of 13 runs (kdfair run one --profile laptop)",
     ]
 
 
@@ -243,7 +243,7 @@ def test_next_does_not_turn_in_circles(trained, capsys, monkeypatch):
 def test_bad_input_is_one_sentence_and_code_2(trained, capsys, arguments, words):
     code, out, err = run(capsys, *arguments.split())
     assert code == 2 and not out
-    assert err.count("\n") == 1 and err.startswith("python -m kdfair_core")
+    assert err.count("\n") == 1 and err.startswith("kdfair")
     assert all(word in err for word in words), err
 
 
@@ -256,7 +256,7 @@ def test_errors_of_training_are_said_in_one_sentence(here, capsys, monkeypatch, 
         raise error
 
     monkeypatch.setattr(training, "run_study", fail)
-    assert run(capsys, "run", "one") == (2, "", f"python -m kdfair_core run: {error}\n")
+    assert run(capsys, "run", "one") == (2, "", f"kdfair run: {error}\n")
     monkeypatch.setenv("KDFAIR_TRACEBACK", "1")
     with pytest.raises(type(error)):
         run(capsys, "run", "one")
@@ -296,6 +296,7 @@ def test_damaged_runs_are_named(trained, here, capsys):
 )
 def test_commands_of_other_modules(monkeypatch, capsys, name, module):
     other = types.ModuleType(module)
+    other.SUMMARY = "do something else"
     other.add_arguments = lambda parser: parser.add_argument("--jobs", type=int)
     other.main = lambda args: args.jobs
     monkeypatch.setitem(sys.modules, module, other)
@@ -311,10 +312,29 @@ def test_help_is_quick_and_needs_little(command):
         "heavy = {'torch', 'pandas', 'numpy'} & set(sys.modules); sys.exit(code or bool(heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
-    assert done.returncode == 0 and "usage: python -m kdfair_core" in done.stdout
+    assert done.returncode == 0 and "usage: kdfair" in done.stdout
 
 
-def test_it_runs_as_a_module():
-    command = [sys.executable, "-m", "kdfair_core", "run", "trifeature", "--temperatures", "0"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1 and not done.stdout
+def test_it_runs_as_a_module_and_by_its_name():
+    said = []
+    for front in (
+        [sys.executable, "-m", "kdfair_core"],
+        [Path(sys.executable).with_name("kdfair")],
+    ):
+        command = [*front, "run", "trifeature", "--temperatures", "0"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and not done.stdout
+        said.append(done.stderr)
+    assert said[0] == said[1]
+
+
+def test_a_reader_that_closes_early_gets_no_error_line():
+    command = f"{sys.executable} -u -m kdfair_core studies | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.stdout.count("\n") == 1 and not done.stderr
+
+
+def test_help_lists_the_commands_of_every_package(capsys):
+    out = run(capsys, "--help")[1]
+    assert all(f"\n    {name} " in out for name in ("studies", "run", "publish", "audit", "build"))
+    assert "audit models from their predictions" in out

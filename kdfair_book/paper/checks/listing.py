@@ -13,6 +13,8 @@ VERDICTS = {True: "= agrees", False: "≠ differs"}
 
 _STYLE = """<style>
 .kd-checks { margin: 0.5rem 0 1rem; }
+.kd-checks summary { cursor: pointer; }
+.kd-checks section details { font-size: 0.95em; margin: 0; }
 .kd-checks section { border-top: 1px solid var(--kd-grid, #8888); padding: 0.6rem 0; }
 .kd-checks p { margin: 0.15rem 0; }
 .kd-checks .kd-verdict { font-weight: 700; }
@@ -67,13 +69,18 @@ def listing(topic: str | None = None, *, show: str = "all") -> Listing:
 
 
 def _html(row: dict) -> str:
+    """What agrees waits behind its line; of what differs, the reasons do."""
     text = {key: escape(str(value), quote=False) for key, value in row.items()}
-    note = f"<p>{text['note']}</p>" if row["note"] else ""
-    return (
-        f'<section><p class="kd-where"><span class="kd-verdict">{VERDICTS[row["agrees"]]}</span>'
-        f" · {text['where']}</p>"
-        f"<p><strong>{text['claim']}</strong></p>"
+    verdict = f'<span class="kd-verdict">{VERDICTS[row["agrees"]]}</span>'
+    where = f'<p class="kd-where">{text["where"]}</p>'
+    values = (
         f"<dl><dt>stated</dt><dd>{text['stated']}</dd>"
         f"<dt>recomputed</dt><dd>{text['recomputed']}</dd></dl>"
-        f"{note}</section>"
     )
+    note = f"<p>{text['note']}</p>" if row["note"] else ""
+    if row["agrees"]:
+        body = f"{where}{values}{note}"
+        line = f"<summary>{verdict} · {text['claim']}</summary>"
+        return f"<section><details>{line}{body}</details></section>"
+    why = f"<details><summary>Where, and why</summary>{where}{note}</details>"
+    return f"<section><p>{verdict} · <strong>{text['claim']}</strong></p>{values}{why}</section>"

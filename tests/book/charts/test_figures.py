@@ -4,17 +4,20 @@ import json
 import re
 import sys
 import warnings
+from io import StringIO
 
 import altair as alt
 import numpy as np
+import pandas as pd
 import pytest
 import vl_convert
 from bs4 import BeautifulSoup
 from made_up import made_up_results
 
 from kdfair_book import charts, evidence
-from kdfair_book.charts import dial, theme
+from kdfair_book.charts import dial, intervals, theme
 from kdfair_book.pages import study_sentences as story
+from kdfair_core import results as published
 
 FIGURES = {
     "fairness": lambda r: charts.fairness(r, "color"),
@@ -115,10 +118,36 @@ def test_fairness_shows_the_results_numbers(results):
         & (summary["soft_scale"] == "T2")
     ].iloc[0]
     table = figure.table.set_index("model")
-    assert table.loc["DS, T = 7", "EOD (%)"] == pytest.approx(100 * row["mean"])
+    assert table.loc["DS, T = 7", "EOD (%)"] == pytest.approx(100 * row["corrected"])
+    assert table.loc["DS, T = 7", "EOD as measured"] == pytest.approx(100 * row["mean"])
     assert table.loc["DS, T = 7", "EOD low"] == pytest.approx(100 * row["low"])
-    assert f"EOD {100 * row['mean']:.2f} %" in figure.readout[7]
+    assert f"EOD {100 * row['corrected']:.2f} %" in figure.readout[7]
     assert f"{100 * summary['floor'].max():.2f}" in figure.caption
+
+
+@pytest.mark.parametrize("study", ["trifeature", "faces", "hatexplain"])
+def test_bands_hold_their_estimates(study):
+    """On every figure of fairness; what was measured stands beside it under its own name."""
+    found = published.load(study, "laptop")
+    for attribute in found.attributes:
+        for figure in (
+            charts.fairness(found, attribute),
+            intervals.fairness_evidence(found, attribute),
+        ):
+            for panel in figure.panels:
+                rows = drawn(panel)
+                rows = rows[rows["low"].notna()]
+                assert (rows["mean"] >= rows["low"] - 1e-3).all(), (figure.name, panel.title)
+                assert (rows["mean"] <= rows["high"] + 1e-3).all(), (figure.name, panel.title)
+                if "Accuracy" not in panel.title:
+                    assert rows["measured"].notna().all()
+
+
+def drawn(panel):
+    """The numbers that a panel over temperature draws."""
+    spec = panel.spec([1.0, 4.0], 4.0, slider=False)
+    (text,) = [t for t in spec["datasets"].values() if t.startswith("series,T,mean")]
+    return pd.read_csv(StringIO(text))
 
 
 def test_class_accuracy_marks_what_welch_calls_different(results):

@@ -81,17 +81,18 @@ def test_verdicts_are_summed_up(moving):
     card = claims.judge(moving.results)
     said = claim_sentences.verdicts(card)
     held = (card["verdict"] == "holds").sum()
-    assert f"{held} holds" in said
-    assert claims.get("uneven").sentence in said.split("Stand wherever")[1]
+    assert f"{held} hold, " in said
+    said = str(claim_sentences.claim_by_claim(card))
+    assert claims.get("uneven").sentence in said.split("Hold in every study measured")[1]
     assert "*Not measured:*" in said
     two = pd.concat([card, card.assign(study="other", verdict="fails")])
-    said = claim_sentences.verdicts(two)
+    said = str(claim_sentences.claim_by_claim(two))
     held = card.loc[card["verdict"] == "holds", "claim"].iloc[0]
     mixed = said.split("*Mixed:*")[1].split("*Not")[0]
     assert f"- {claims.get(held).sentence} (2 studies: " in mixed
     assert "1 holds, 1 fails" in mixed
-    assert "Stand wherever" not in said
-    rules = claim_sentences.rules()
+    assert "Hold in every study" not in said
+    rules = str(claim_sentences.rules())
     assert all(claim.sentence in rules for claim in claims.CLAIMS)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kdfair_book import paper
-from kdfair_book.paper import celeba_annotations, hatexplain_annotations
+from kdfair_book.paper import celeba_annotations, hatexplain_annotations, numbers
 from kdfair_book.paper import checks as paper_checks
 from kdfair_book.paper.checks import celeba, class_bias, documents, fairness, feasibility
 from kdfair_book.paper.checks.listing import Listing, listing
@@ -300,10 +300,10 @@ class TestChecksCanFlip:
         assert len(found) > 0
         for column, value in values.items():
             frame.loc[found, column] = value
-        read = paper._read
-        monkeypatch.setattr(paper, "_read", lambda n: frame if n == name else read(n))
-        results = getattr(paper._results, "__wrapped__", paper._results)
-        monkeypatch.setattr(paper, "_results", results)
+        read = numbers._read
+        monkeypatch.setattr(numbers, "_read", lambda n: frame if n == name else read(n))
+        results = getattr(numbers._results, "__wrapped__", numbers._results)
+        monkeypatch.setattr(numbers, "_results", results)
 
     def test_a_repeated_cell(self, monkeypatch: pytest.MonkeyPatch) -> None:
         where = "study == 'imagenet' and temperature == 7 and metric == 'tc'"

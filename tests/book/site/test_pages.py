@@ -22,22 +22,21 @@ def survey(chromium, book, pages):
             seen = Visit(chromium, ("file://",), color_scheme=theme)
             page = seen.open(f"file://{book}/{name}")
             # preload: axe would fetch style sheets, which Chromium refuses a page from a folder
-            axe = [
-                (v["id"], [node["html"][:160] for node in v["nodes"][:3]])
-                for v in Axe().run(page, options={"preload": False}).response["violations"]
-                if v["impact"] in ("serious", "critical")
-            ]
+            axe = _violations(Axe(), page)
             wide = []
             for width in (768, 360):
                 page.set_viewport_size({"width": width, "height": 800})
                 if page.evaluate("document.documentElement.scrollWidth") > width:
                     wide.append(width)
+            page.wait_for_timeout(300)  # what scrolls is found again
+            narrow = _violations(Axe(), page)
             page.emulate_media(media="print")
             found[name, theme] = {
                 "foreign": seen.foreign,
                 "failed": seen.failed,
                 "errors": seen.errors,
                 "axe": axe,
+                "axe at 360": narrow,
                 "wide": wide,
                 "printed dial": page.locator(".kd-dial:visible").count(),
             }
@@ -45,7 +44,19 @@ def survey(chromium, book, pages):
     return found
 
 
-@pytest.mark.parametrize("finding", ["foreign", "failed", "errors", "axe", "wide", "printed dial"])
+def _violations(axe, page):
+    """Serious and critical ones, as (rule, the first elements)."""
+    return [
+        (v["id"], [node["html"][:160] for node in v["nodes"][:3]])
+        for v in axe.run(page, options={"preload": False}).response["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+FINDINGS = ["foreign", "failed", "errors", "axe", "axe at 360", "wide", "printed dial"]
+
+
+@pytest.mark.parametrize("finding", FINDINGS)
 def test_no_page_has(survey, finding):
     """Requests to elsewhere, missing files, errors on the console, serious or critical
     violations of axe's rules, sideways scrolling at 768 or 360 pixels, a dial on paper."""
@@ -88,6 +99,87 @@ def test_pages_are_light(chromium, host, book):
     seen.context.close()
 
 
+STUDIES = ["trifeature", "cifar10", "svhn", "cifar100", "tiny_imagenet", "imagenet", "celeba"]
+STUDIES += ["hatexplain", "faces"]
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_answers_on_its_first_screen(visit, study):
+    """At 1280 by 900: what was found, and the main figure's charts, above the dial."""
+    _, page = visit(f"book/studies/{study}.html")
+    article = page.locator("article")
+    assert article.locator("p").first.inner_text().startswith(("What we found", "Not measured"))
+    figure = page.locator(".kd-figure").first.locator(".kd-panels").bounding_box()
+    dial = page.locator(".kd-dial").bounding_box()
+    assert figure["y"] + figure["height"] < dial["y"]
+    assert article.locator("details").first.bounding_box()["y"] > figure["y"]
+
+
+def test_the_opening_answers_on_its_first_screen(visit):
+    _, page = visit(FIRST)
+    findings = page.locator(".kd-answer")
+    assert findings.count() == 3
+    dial = page.locator(".kd-dial").bounding_box()["y"]
+    for finding in findings.all():
+        box = finding.bounding_box()
+        assert box["y"] + box["height"] < dial
+        assert finding.locator("svg[role=img]").count() == 1 and finding.locator("a").count() == 1
+
+
+def test_nothing_that_a_link_leads_to_lies_under_the_dial(visit):
+    """Each heading, scrolled to as a link does, and a page's very end."""
+    _, page = visit(STUDY)
+    for heading in page.locator("article h2").all():
+        heading.evaluate("h => h.scrollIntoView({block: 'end'})")
+        box, dial = heading.bounding_box(), page.locator(".kd-dial").bounding_box()
+        assert box["y"] + box["height"] <= dial["y"] + 1
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    end = page.locator("article").bounding_box()
+    assert end["y"] + end["height"] <= page.locator(".kd-dial").bounding_box()["y"] + 1
+
+
+@pytest.mark.parametrize("study", [*STUDIES, "welcome", "claims", "across", "statistics"])
+def test_code_waits_at_the_end_behind_one_line(visit, study):
+    _, page = visit(f"book/studies/{study}.html")
+    toggles = page.get_by_text("Show the code")
+    assert toggles.count() <= 1
+    if toggles.count():
+        last = page.locator("article h2").last.bounding_box()
+        assert toggles.bounding_box()["y"] > last["y"]
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_column_is_cut(visit, width):
+    """A table is seen whole, or its box scrolls and can be reached by keyboard."""
+    for name in [STUDY, "book/studies/claims.html", "book/studies/across.html"]:
+        _, page = visit(name, width=width)
+        cut = page.evaluate(
+            """() => [...document.querySelectorAll("article table")].filter((t) => {
+                if (!t.checkVisibility()) return false;
+                const box = t.parentElement;
+                return t.scrollWidth > box.clientWidth + 1 && box.tabIndex !== 0;
+            }).map((t) => t.textContent.slice(0, 60))"""
+        )
+        assert cut == [], name
+
+
+def test_a_table_of_effects_follows_the_dial(visit):
+    _, page = visit(STUDY + "#T=4")
+    shown = page.locator(".kd-effects td [data-kd-at]:visible")
+    assert {e.get_attribute("data-kd-at") for e in shown.all()} == {"4"}
+    page.evaluate("kdfair.dial.set(10)")
+    assert {e.get_attribute("data-kd-at") for e in shown.all()} == {"10"}
+
+
+def test_the_calculator_answers_by_keyboard(visit):
+    _, page = visit("book/studies/advice.html")
+    answer = page.locator('[data-kd-answer="eod"]')
+    before = answer.inner_text()
+    page.locator('[data-kd-choice="n"]').focus()
+    page.keyboard.press("End")
+    assert float(answer.inner_text().split()[0]) < float(before.split()[0])
+
+
 def test_figures_follow_the_theme(visit):
     _, page = visit(STUDY, dark=True)
     look = """() => { const f = document.querySelector('.kd-figure');
@@ -115,7 +207,7 @@ def test_every_figure_says_what_it_shows_and_where_it_is_from(visit):
     _, page = visit(STUDY)
     for panel in page.locator(".kd-panel").all():
         assert len(panel.get_attribute("aria-label")) > 40
-    badges = page.locator(".kd-badge").all_inner_texts()
+    badges = page.locator(".kd-figure .kd-badge").all_inner_texts()
     assert len(badges) == page.locator(".kd-figure").count()
     assert all(b.strip().startswith(("measured here (", "reported by the paper")) for b in badges)
 

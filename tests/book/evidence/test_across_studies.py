@@ -7,7 +7,7 @@ from made_up import made_up_results
 
 from kdfair_book import paper
 from kdfair_book.charts import across_studies as across
-from kdfair_book.charts import study_curves as data
+from kdfair_book.evidence import across_studies as data
 from kdfair_core import results
 
 

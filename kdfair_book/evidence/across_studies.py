@@ -10,8 +10,6 @@ import pandas as pd
 from kdfair_book import paper
 from kdfair_core import results, studies
 
-from .study import at_setting, setting
-
 TITLES = paper.STUDY_TITLES | {
     "cifar100-densenet": "CIFAR-100, DenseNet",
     "imagenet-vit": "ImageNet, ViT",
@@ -102,10 +100,24 @@ def _measured() -> list[tuple[str, str]]:
     return [(study, profiles[study]) for study in studies.names() if study in profiles]
 
 
+def _usual(found: results.Results) -> tuple[float, str]:
+    """The paper's alpha and the factor T², where they were measured."""
+    return (
+        0.8 if 0.8 in found.alphas else found.alphas[-1],
+        "T2" if "T2" in found.soft_scales else found.soft_scales[-1],
+    )
+
+
+def _at(frame: pd.DataFrame, alpha: float, scale: str) -> pd.DataFrame:
+    """Rows without a temperature, and those of the distilled students at one setting."""
+    ds = frame["temperature"].notna()
+    return frame[~ds | ((frame["alpha"] == alpha) & (frame["soft_scale"] == scale))]
+
+
 def _our_accuracy(found: results.Results) -> pd.DataFrame:
     """Rows role, temperature, metric, mean (percent) at the usual setting."""
-    alpha, scale = setting(found)
-    runs = at_setting(found.runs, alpha, [scale])
+    alpha, scale = _usual(found)
+    runs = _at(found.runs, alpha, scale)
     means = 100 * runs.groupby(["role", "temperature"], dropna=False)["accuracy"].mean()
     return means.rename("mean").reset_index().assign(metric="accuracy")
 
@@ -123,14 +135,14 @@ def _reported(study: str) -> Iterator[pd.DataFrame]:
 
 def _ours(study: str, profile: str) -> Iterator[pd.DataFrame]:
     found = results.load(study, profile)
-    alpha, scale = setting(found)
+    alpha, scale = _usual(found)
     counts = found.affected_counts()
     if len(found.classes) > 2 and not counts.empty:
-        counts = at_setting(counts, alpha, [scale]).assign(role="ds")
+        counts = _at(counts, alpha, scale).assign(role="ds")
         counts["metric"], counts["mean"] = counts["comparison"].str.lower(), counts["significant"]
         yield _compared(study, "", pd.concat([_our_accuracy(found), counts]))
     for attribute in found.attributes:
-        summary = at_setting(found.fairness_summary(attribute), alpha, [scale])
+        summary = _at(found.fairness_summary(attribute), alpha, scale)
         yield _compared(study, attribute, summary.assign(mean=100 * summary["mean"]))
 
 

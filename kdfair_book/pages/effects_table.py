@@ -1,0 +1,285 @@
+"""A study's effects in one table, which follows the page's dial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kdfair_book.charts import theme
+from kdfair_book.evidence import NotThere, Sweep, sweep
+from kdfair_book.evidence.across_studies import TITLES
+from kdfair_book.evidence.effects import effects
+from kdfair_book.evidence.regime import regime
+from kdfair_core.results import Results
+
+NAMES = {
+    "accuracy": "accuracy",
+    "disagreement": "disagreement with the teacher",
+    "sc": "#SC: classes that differ, alone and distilled",
+    "tc": "#TC: classes that differ, teacher and distilled",
+    "dpd": "DPD",
+    "eod": "EOD",
+    "individual": "individual unfairness",
+}
+COUNTS = ("sc", "tc")
+CHANCE = "[chance]"
+NOTE = (
+    f"{CHANCE}: the 95 % interval holds zero, chance alone explains the difference. DPD and EOD "
+    "are corrected for what noise adds to a largest difference (bias-corrected, 95 % interval); "
+    "what groups with equal rates would show is in the column of chance. The paper calls the "
+    "student alone NDS and the distilled student DS."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class EffectsTable:
+    """The frame of :func:`kdfair_book.evidence.effects.effects`, as a table of one temperature.
+
+    On a page of the book the columns of the distilled student follow the dial.
+
+    Attributes
+    ----------
+    frame : DataFrame
+    title, badge : str
+    temperatures : tuple of float
+    start : float
+    regime : str
+        What the study's regime is, if it is not the paper's.
+    """
+
+    frame: pd.DataFrame
+    title: str
+    badge: str
+    temperatures: tuple[float, ...]
+    start: float
+    regime: str
+
+    def rows(self, t: float) -> list[dict[str, str]]:
+        """The cells at one temperature, as text; a row a measure."""
+        keys = self.frame[["measure", "attribute"]].drop_duplicates().to_numpy()
+        return [self._row(measure, attribute, t) for measure, attribute in keys]
+
+    def _row(self, measure: str, attribute: str, t: float) -> dict[str, str]:
+        mine = self.frame[
+            (self.frame["measure"] == measure) & (self.frame["attribute"] == attribute)
+        ]
+
+        def cell(role: str, at: float = np.nan) -> dict[str, Any] | None:
+            rows = mine[mine["role"] == role]
+            rows = rows[rows["T"].isna()] if np.isnan(at) else rows[rows["T"] == at]
+            found: list[Any] = rows.to_dict("records")
+            return found[0] if found else None
+
+        ds, gap = cell("ds", t), cell("difference", t)
+        by = attribute.replace("_", " ")
+        where = f" ({by} distance)" if measure == "individual" else f" by {by}" if by else ""
+        paper = [cell("teacher"), cell("nds"), ds]
+        printed = [_plain(measure, one["paper"]) if one else "" for one in paper]
+        return {
+            "measure": NAMES[measure] + where,
+            "student alone": _with_interval(measure, cell("nds")),
+            "distilled student": _with_interval(measure, ds),
+            "distilled less alone": _difference(measure, gap),
+            "chance alone": _chance(measure, ds),
+            "teacher": _with_interval(measure, cell("teacher")),
+            "paper: teacher / alone / distilled": (
+                " / ".join(one or "–" for one in printed) if any(printed) else "–"
+            ),
+        }
+
+    def _repr_html_(self) -> str:
+        by_t = {t: self.rows(t) for t in self.temperatures}
+        columns = list(by_t[self.start][0])
+        label = f"Effects of {self.title}"
+        head = "".join(
+            f'<th scope="col">{escape(name)}'
+            + (self._at_dial({t: f", T = {t:g}" for t in by_t}) if name in MOVING else "")
+            + "</th>"
+            for name in columns
+        )
+        body = ""
+        for k, row in enumerate(by_t[self.start]):
+            cells = f'<th scope="row">{escape(row["measure"])}</th>'
+            for name in columns[1:]:
+                texts = {t: rows[k][name] for t, rows in by_t.items()}
+                cells += f"<td>{self._at_dial(texts)}</td>"
+            body += f"<tr>{cells}</tr>"
+        listed = " ".join(f"{t:g}" for t in self.temperatures)
+        other = f"; {escape(self.regime)}" if self.regime else ""
+        return (
+            f'<div class="kd-effects" data-kd-temperatures="{listed}" '
+            f'data-kd-start="{self.start:g}"><p class="kd-badge kd-badge-{self.badge}">'
+            f"{theme.badge_text(self.badge)}{other}</p>"
+            f'<div class="kd-scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
+            f'<table class="kd-table kd-narrow"><caption>{escape(label)}, 95 % intervals</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+            f'<p class="kd-effects-note">{escape(NOTE)}</p></div>'
+        )
+
+    def _at_dial(self, texts: dict[float, str]) -> str:
+        """One text, or one for each temperature, of which the dial's is shown."""
+        if len(set(texts.values())) == 1:
+            return _cell(next(iter(texts.values())))
+        return "".join(
+            f'<span data-kd-at="{t:g}"{"" if t == self.start else " hidden"}>{_cell(text)}</span>'
+            for t, text in texts.items()
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.title} at T = {self.start:g}\n" + pd.DataFrame(
+            self.rows(self.start)
+        ).to_string(index=False)
+
+
+MOVING = ("distilled student", "distilled less alone")
+
+
+def effects_table(
+    found: Results, *, start: float = 4, alpha: float | None = None, soft_scale: str | None = None
+) -> EffectsTable:
+    """A study's effects.
+
+    Raises
+    ------
+    NotThere
+        A ValueError, with fewer than two seeds.
+    """
+    mine = sweep(found, alpha=alpha, soft_scale=soft_scale)
+    near = min(mine.temperatures, key=lambda t: abs(np.log(t / start)))
+    return EffectsTable(
+        effects(mine),
+        TITLES.get(found.study, found.study),
+        found.profile,
+        mine.temperatures,
+        near,
+        regime(found).short,
+    )
+
+
+def side_by_side(found: list[Results], *, at: float = 4) -> EffectsSideBySide:
+    """The difference between distilled and alone in every study, at one temperature."""
+    columns = {}
+    for one in found:
+        try:
+            mine = sweep(one)
+            mine.need_seeds()
+        except NotThere:
+            continue
+        columns[TITLES.get(one.study, one.study)] = (mine, effects(mine))
+    return EffectsSideBySide(columns, at)
+
+
+@dataclass(frozen=True, eq=False)
+class EffectsSideBySide:
+    """A column a study, a row a measure: what distillation changes at one temperature.
+
+    Attributes
+    ----------
+    studies : dict of str to (Sweep, DataFrame)
+        By title.
+    at : float
+    """
+
+    studies: dict[str, tuple[Sweep, pd.DataFrame]]
+    at: float
+
+    def table(self) -> pd.DataFrame:
+        """The cells as text: index the measure, columns the studies."""
+        cells: dict[str, dict[str, str]] = {}
+        for title, (mine, frame) in self.studies.items():
+            t = min(mine.temperatures, key=lambda other: abs(np.log(other / self.at)))
+            own = cells.setdefault(title, {})
+            own["regime"] = regime(mine.results).label
+            own["seeds"] = str(len(mine.seeds))
+            for measure in ("accuracy", "disagreement", *COUNTS):
+                role = "ds" if measure in COUNTS else "difference"
+                for row in _records(frame, measure, role, t):
+                    own[NAMES[measure]] = _count(row) if role == "ds" else _difference(measure, row)
+            for measure in ("eod", "dpd", "individual"):
+                told = [
+                    f"{row['attribute'].replace('_', ' ')} {_difference(measure, row)}"
+                    for row in _records(frame, measure, "difference", t)
+                ]
+                if told:
+                    own[NAMES[measure]] = "; ".join(told)
+        order = ["regime", "seeds", *NAMES.values()]
+        table = pd.DataFrame(cells).reindex([name for name in order])
+        return table.fillna("–")
+
+    def _repr_html_(self) -> str:
+        table = self.table()
+        head = "".join(f'<th scope="col">{escape(c)}</th>' for c in table.columns)
+        body = "".join(
+            f'<tr><th scope="row">{escape(str(name))}</th>'
+            + "".join(f"<td>{'<br>'.join(map(_cell, cell.split('; ')))}</td>" for cell in row)
+            + "</tr>"
+            for name, row in zip(table.index, table.to_numpy(), strict=True)
+        )
+        label = f"Distilled less alone in every study, T = {self.at:g}"
+        return (
+            '<div class="kd-effects"><div class="kd-scroll" tabindex="0" role="region" '
+            f'aria-label="{label}"><table class="kd-table kd-wrapped"><caption>{label}</caption>'
+            f'<thead><tr><th scope="col">measure</th>{head}</tr></thead><tbody>{body}</tbody>'
+            f'</table></div><p class="kd-effects-note">{escape(NOTE)}</p></div>'
+        )
+
+    def __repr__(self) -> str:
+        return self.table().to_string()
+
+
+def _cell(text: str) -> str:
+    """A value, and its interval in small below it."""
+    value, bracket, rest = text.partition(" (")
+    return escape(value) + (f" <small>({escape(rest)}</small>" if bracket else "")
+
+
+def _records(frame: pd.DataFrame, measure: str, role: str, t: float) -> list[dict[str, Any]]:
+    chosen = (frame["measure"] == measure) & (frame["role"] == role) & (frame["T"] == t)
+    found: list[Any] = frame[chosen].to_dict("records")
+    return found
+
+
+def _plain(measure: str, value: float) -> str:
+    if np.isnan(value):
+        return ""
+    if measure in COUNTS:
+        return f"{value:.0f}"
+    return f"{value:.3g}" if measure == "individual" else f"{100 * value:.1f} %"
+
+
+def _with_interval(measure: str, row: dict[str, Any] | None) -> str:
+    if row is None or np.isnan(row["value"]):
+        return "–"
+    if measure in COUNTS:
+        return f"{row['value']:.0f}"
+    if measure == "individual":
+        return f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
+    value, low, high = (100 * row[name] for name in ("value", "low", "high"))
+    return f"{value:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def _difference(measure: str, row: dict[str, Any] | None) -> str:
+    if row is None or np.isnan(row["value"]):
+        return "–"
+    times, digits = (1, 3) if measure == "individual" else (100, 1)
+    value, low, high = (times * row[name] for name in ("value", "low", "high"))
+    one, two, three = (f"{round(x, digits) + 0.0:+.{digits}f}" for x in (value, low, high))
+    said = f"{one} ({two} to {three})".replace("-", "\u2212")
+    return said if low > 0 or high < 0 else f"{said} {CHANCE}"
+
+
+def _count(row: dict[str, Any]) -> str:
+    beyond = "more than" if row["value"] > row["chance_high"] else "within"
+    return f"{row['value']:.0f}, {beyond} chance ({row['chance_high']:.0f})"
+
+
+def _chance(measure: str, row: dict[str, Any] | None) -> str:
+    if row is None or np.isnan(row["chance"]):
+        return "–"
+    if measure in COUNTS:
+        return f"{row['chance']:.2g}, up to {row['chance_high']:.0f}"
+    return f"{100 * row['chance']:.1f} %"

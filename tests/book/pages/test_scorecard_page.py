@@ -1,0 +1,58 @@
+"""The scorecard as its page shows it: regimes, and what undecided cells lack."""
+
+import pytest
+from bs4 import BeautifulSoup
+
+from kdfair_book import claims
+from kdfair_book.charts import scorecard
+from kdfair_book.evidence.regime import regime
+from kdfair_book.pages import claim_sentences, deciding
+from kdfair_core import results
+
+
+@pytest.fixture(scope="module")
+def card():
+    return deciding.complete(claims.scorecard())
+
+
+def test_every_undecided_cell_says_what_it_lacks(card):
+    undecided = card["verdict"] == "undecided"
+    assert undecided.any() and card.loc[undecided, "missing"].notna().all()
+    assert card.loc[~undecided, "missing"].isna().all()
+    page = BeautifulSoup(scorecard.Scorecard(card)._repr_html_(), "html.parser")
+    for cell in page.select(".kd-undecided"):
+        beside = cell.find_next_sibling("small").text
+        assert any(word in beside for word in ("seeds", "examples", "too small")), beside
+        assert "what would decide it" in cell["title"]
+
+
+def test_column_heads_name_studies_as_people_do_and_their_regime(card):
+    page = BeautifulSoup(scorecard.Scorecard(card)._repr_html_(), "html.parser")
+    heads = [head.text for head in page.select("thead th")[1:]]
+    assert any(head.startswith("CIFAR-100laptop") for head in heads)
+    assert not any("cifar100" in head for head in heads)
+    for study, profile in card.loc[card["regime"] != "", ["study", "profile"]].to_numpy():
+        label = regime(results.load(study, profile)).label
+        mine = [head for head in heads if head.startswith(scorecard.titled(study) + profile)]
+        assert mine and label in mine[0]
+
+
+def test_verdicts_in_the_papers_regime_are_counted_apart(card):
+    measured = card[card["verdict"] != "not measured"]
+    other = len(measured) - (measured["regime"] == "the paper's regime").sum()
+    assert f"The others, {other}, are verdicts on the sentence" in claim_sentences.verdicts(card)
+    inside = card.assign(regime="the paper's regime")
+    assert "The others, 0," in claim_sentences.verdicts(inside)
+
+
+def test_a_collapsed_training_is_named_beside_its_verdict(card):
+    page = BeautifulSoup(scorecard.Scorecard(card)._repr_html_(), "html.parser")
+    named = card["why"].str.contains("collapsed").sum()
+    assert named and page.text.count("a training collapsed") == named
+
+
+def test_reasons_are_tables_with_rounded_numbers(card):
+    page = BeautifulSoup(scorecard.Reasons(card)._repr_html_(), "html.parser")
+    assert len(page.find_all("table")) == len(claims.CLAIMS)
+    assert "e-1" not in page.text and "no number of seeds" in page.text
+    assert all(box["tabindex"] == "0" for box in page.select(".kd-scroll"))

@@ -1,0 +1,123 @@
+"""Findings say what the results say, and call nothing a difference that chance explains."""
+
+import re
+
+import pytest
+
+from kdfair_book import claims
+from kdfair_book.evidence import disagreement_reduction, sweep
+from kdfair_book.evidence.regime import regime
+from kdfair_book.pages import claim_sentences
+from kdfair_book.pages import what_we_found as found
+from kdfair_core import results, studies
+
+STUDIES = list(results.available()["study"])
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_page_opens_with_two_to_four_findings_and_the_regime(study):
+    measured = results.load(study)
+    said = found.found_here(measured)
+    assert said.startswith("**What we found.** At T = 4 the distilled student is right")
+    assert len(said) < 1200 and "nan" not in said and "e-" not in said
+    near = regime(measured)
+    assert (near.short.partition(": ")[2] or "no such study") in said or not near.compared
+    sure = found.how_sure(measured)
+    assert near.follows in sure and f"{len(measured.y_true):,} test examples" in sure
+
+
+def test_chance_is_named_where_it_explains_a_difference():
+    said = found.found_here(results.load("hatexplain", "laptop"))
+    assert "a difference that chance alone explains" in said
+    assert "by no more than chance explains" in said
+    assert "a gain of" not in said
+
+
+def test_collapsed_trainings_are_one_of_so_many_seeds():
+    assert "one of five seeds at T = 30" in found.found_here(results.load("trifeature", "laptop"))
+    assert "Collapsed" not in found.found_here(results.load("faces", "laptop"))
+
+
+def test_a_count_beyond_chance_says_how_many_and_not_which():
+    said = found.found_here(results.load("cifar100", "laptop"))
+    assert "31 of 100 classes" in said and "more than chance gives" in said
+    assert "How many is known, but not which" in said
+
+
+def test_unmeasured_studies_say_what_the_paper_reports():
+    for study in studies.names():
+        if study not in STUDIES and studies.get(study).in_paper:
+            said = found.reported_here(study)
+            assert said.startswith("**Not measured here yet. The paper reports:**")
+            assert "nan" not in said
+    assert "427 of 1000 classes" in found.reported_here("imagenet")
+
+
+@pytest.fixture(scope="module")
+def opening():
+    return found.opening()
+
+
+def test_three_findings_open_the_book(opening):
+    assert [answer.name for answer in opening.answers] == ["imitation", "factor", "gain"]
+    for answer in opening.answers:
+        assert re.search(r"\d", answer.number) and "seeds each" in answer.rests
+        assert len(answer.rows) >= 2
+        html = answer.to_html()
+        assert (
+            f'id="finding-{answer.name}"' in html and 'role="img"' in html and answer.link in html
+        )
+
+
+def test_findings_take_their_numbers_from_the_tests(opening):
+    imitation, factor, gain = opening.answers
+    effects = [
+        100 * disagreement_reduction(sweep(results.load(name))).effect for name in studies.names()
+        if name in STUDIES
+    ]  # fmt: skip
+    assert [row.value for row in imitation.rows] == pytest.approx(effects)
+    assert imitation.number.startswith(f"{min(effects):.0f} to {max(effects):.0f} %")
+    mine = sweep(results.load("cifar100"))
+    accuracy = 100 * mine.results.runs["accuracy"].to_numpy()
+    row = next(row for row in gain.rows if row.label == "CIFAR-100")
+    assert row.low < row.value < row.high
+    assert row.value == pytest.approx(accuracy[mine.at(4)].mean() - accuracy[mine.nds].mean())
+    assert any(row.label == "Faces, gender" and row.low > 0 for row in factor.rows)
+
+
+def test_findings_stand_only_on_what_is_beyond_chance(opening):
+    beyond = [sum(row.low > 0 for row in answer.rows) for answer in opening.answers]
+    for answer, n in zip(opening.answers, beyond, strict=True):
+        all_ = len(answer.rows)
+        named = found._of(n, all_)
+        assert named in answer.sentence
+        if answer.name == "gain":
+            assert (n < all_) == ("chance alone explains" in answer.sentence)
+
+
+def test_what_is_not_known_is_counted_on_the_scorecard():
+    card = claims.scorecard()
+    said = found.not_known(card)
+    fair = card[card["claim"].str.match(r"(dpd|eod)-") & (card["verdict"] != "not measured")]
+    undecided = (fair["verdict"] == "undecided").sum()
+    assert f"{undecided} of {len(fair)} verdicts on DPD and EOD are undecided" in said
+    inside = sum(regime(results.load(name)).same for name in STUDIES)
+    named = "none of the" if inside == 0 else found._of(inside, len(STUDIES))
+    assert f"where the paper looked: {named}" in said
+
+
+def test_without_results_there_are_no_findings():
+    assert found.opening([]).answers == ()
+
+
+def test_a_claim_has_one_verdict_wherever_it_is_shown():
+    """The page of statistics shows the scorecard's verdicts, corrected over all studies."""
+    card = claims.scorecard(soft_scale="T2")
+    measured = results.load("trifeature", "laptop")
+    shown = claim_sentences._verdicts(measured, 0.8, "T2").set_index("claim")["verdict"]
+    mine = card[(card["study"] == "trifeature") & (card["profile"] == "laptop")]
+    mine = mine.set_index("claim")["verdict"]
+    assert len(shown) == len(claim_sentences.PICTURE)
+    assert (shown == mine[shown.index]).all()
+    keys = ["claim", "study", "profile", "attribute", "alpha", "soft_scale"]
+    assert not card.duplicated(keys).any()
