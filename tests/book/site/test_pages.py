@@ -234,9 +234,12 @@ def test_numbers_and_picture_can_be_taken_away(visit):
 def test_hovering_shows_values(visit):
     _, page = visit(FIRST)
     mark = page.locator(".kd-panel svg .mark-symbol path").first
+    # To the middle of the window first: a scroll that is still under way hides the values again.
+    mark.evaluate("mark => mark.scrollIntoView({block: 'center', behavior: 'instant'})")
+    page.wait_for_timeout(200)
     mark.hover(force=True)
     tip = page.locator(".kd-tip")
-    assert tip.is_visible()
+    tip.wait_for(state="visible", timeout=5000)
     assert "mean" in tip.inner_text()
 
 
