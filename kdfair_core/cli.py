@@ -266,19 +266,21 @@ def _run(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace, study: str, options: dict[str, Any]) -> int:
     from kdfair_core import training
+    from kdfair_core.training.memory import kept_memory
 
-    return training.run_study(
-        study,
-        args.profile,
-        store=_store(args),
-        device=args.device,
-        precision=args.precision,
-        compiled=args.compile,
-        time_limit=args.time_limit,
-        data_root=args.data,
-        progress=not args.quiet,
-        **options,
-    )
+    with kept_memory():
+        return training.run_study(
+            study,
+            args.profile,
+            store=_store(args),
+            device=args.device,
+            precision=args.precision,
+            compiled=args.compile,
+            time_limit=args.time_limit,
+            data_root=args.data,
+            progress=not args.quiet,
+            **options,
+        )
 
 
 def _run_next(args: argparse.Namespace) -> int:

@@ -9,19 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SOFT_SCALES = ("T2", "none")
-
-
-def check(temperature: float, alpha: float, soft_scale: str) -> None:
-    """Raise ValueError unless the three describe a distillation."""
-    if not temperature > 0 or temperature == float("inf"):
-        raise ValueError(f"temperature {temperature!r} is not a positive finite number")
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha {alpha!r} is outside [0, 1]")
-    if soft_scale not in SOFT_SCALES:
-        raise ValueError(f"unknown soft_scale {soft_scale!r}; expected one of {SOFT_SCALES}")
-
-
 def soft_targets(logits: Tensor, temperature: Tensor | float) -> Tensor:
     """Softmax of logits at a temperature, equation (5): ``exp(z_i / T) / sum_j exp(z_j / T)``.
 
@@ -76,7 +63,10 @@ def distillation_loss(
         return hard
     T = torch.as_tensor(temperature, dtype=student_logits.dtype, device=student_logits.device)
     T = T.reshape(-1, 1, 1)
-    soft = -(soft_targets(teacher_logits, T) * F.log_softmax(student_logits / T, dim=-1)).sum(-1)
+    # Whoever does not listen to the teacher must not hear it: 0 times its NaN would be NaN.
+    listens = torch.as_tensor(alpha, device=student_logits.device).reshape(-1, 1, 1) != 0
+    wanted = torch.where(listens, soft_targets(teacher_logits, T), 0.0)
+    soft = -(wanted * F.log_softmax(student_logits / T, dim=-1)).sum(-1)
     return alpha * soft_factor * soft.mean(1) + (1 - alpha) * hard
 
 

@@ -89,6 +89,16 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def tensors_sha256(tensors: Mapping[str, np.ndarray], text: str = "") -> str:
+    """Return the SHA-256, in hexadecimal, of a text and of arrays with their names and shapes."""
+    total = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = np.asarray(tensors[name], order="C")
+        total.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        total.update(tensor.reshape(-1).view(np.uint8).data)
+    return total.hexdigest()
+
+
 def npy_bytes(array: np.ndarray) -> bytes:
     """Return an array in NumPy's .npy format; arrays of objects are refused."""
     buffer = BytesIO()

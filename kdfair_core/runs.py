@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from kdfair_core import asked
 from kdfair_core.checkpoints import Checkpoint
 from kdfair_core.files import (
     Damaged,
@@ -59,7 +60,8 @@ def run_name(identity: Mapping[str, Any]) -> str:
     Raises
     ------
     ValueError
-        If the identity lacks what every run has, names an unknown role, or cannot be JSON.
+        If the identity lacks what every run has, names an unknown role, a seed or a setting that
+        cannot be, or cannot be JSON.
     """
     needed = ["study", "profile", "role", "seed"]
     if identity.get("role") == "ds":
@@ -69,6 +71,10 @@ def run_name(identity: Mapping[str, Any]) -> str:
         raise ValueError(f"the identity of a run lacks {', '.join(missing)}: it has {identity!r}")
     if identity["role"] not in ROLES:
         raise ValueError(f"unknown role {identity['role']!r}: expected one of {', '.join(ROLES)}")
+    asked.seeds([identity["seed"]])
+    if identity["role"] == "ds":
+        asked.temperatures([identity["temperature"]])
+        asked.alphas([identity["alpha"]])
     parts = [identity["role"], f"s{identity['seed']}"]
     if identity["role"] == "ds":
         parts += [f"T{identity['temperature']:g}", f"a{identity['alpha']:g}"]

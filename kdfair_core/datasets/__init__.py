@@ -14,6 +14,7 @@ in which they are published (see each module)::
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 from collections.abc import Mapping
@@ -35,6 +36,9 @@ REGISTRY: dict[str, str] = {
     "trifeature": "trifeature:load",
     "utkface": "utkface:load",
 }
+
+
+KINDS = ("images", "texts")
 
 
 class Examples(Protocol):
@@ -96,6 +100,8 @@ class Dataset:
         Of each channel over the training images, on the scale 0 to 1; empty for text.
     note : str
         Source, split, and what was left out or made smaller.
+    kind : str
+        "images" or "texts": what the examples are.
     """
 
     name: str
@@ -106,6 +112,31 @@ class Dataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     note: str
+    kind: str = "images"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind {self.kind!r}; expected one of {', '.join(KINDS)}")
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """SHA-256, in hexadecimal, of what training and evaluation read of a data set.
+
+    Labels and groups count whole; examples too where they lie in memory, else their number and
+    64 of them.
+    """
+    total = hashlib.sha256(f"{dataset.kind} {dataset.class_names}".encode())
+    for split in (dataset.train, dataset.test):
+        x = split.x
+        if not isinstance(x, np.ndarray):
+            x = x[np.unique(np.linspace(0, len(x) - 1, 64).astype(int))]
+        parts = [split.y.astype(np.int64), *(x if isinstance(x, tuple) else (x,))]
+        parts += [split.groups[name].astype(np.int16) for name in sorted(split.groups)]
+        for array in parts:
+            array = np.ascontiguousarray(array)
+            total.update(f"{len(split)} {array.dtype} {array.shape}".encode())
+            total.update(array.reshape(-1).view(np.uint8).data)
+    return total.hexdigest()
 
 
 class DatasetMissing(FileNotFoundError):

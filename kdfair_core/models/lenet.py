@@ -66,59 +66,55 @@ class StackedLeNet5(nn.Module):
         Networks of one shape; their weights are copied.
     """
 
-    conv1: nn.Parameter
-    conv1_bias: nn.Parameter
-    conv2: nn.Parameter
-    conv2_bias: nn.Parameter
-    linear1: nn.Parameter
-    linear1_bias: nn.Parameter
-    linear2: nn.Parameter
-    linear2_bias: nn.Parameter
-    linear3: nn.Parameter
-    linear3_bias: nn.Parameter
-
     def __init__(self, networks: Sequence[LeNet5]) -> None:
         super().__init__()
         self.size = len(networks)
-        for name in ("conv1", "conv2"):
-            convs = [getattr(network, name) for network in networks]
-            self.register_parameter(
-                name, nn.Parameter(torch.cat([conv.weight.detach() for conv in convs]))
-            )
-            self.register_parameter(
-                f"{name}_bias", nn.Parameter(torch.cat([conv.bias.detach() for conv in convs]))
-            )
-        for name in ("linear1", "linear2", "linear3"):
-            linears = [getattr(network, name) for network in networks]
-            weight = torch.stack([linear.weight.detach().T for linear in linears])
-            bias = torch.stack([linear.bias.detach()[None] for linear in linears])
-            self.register_parameter(name, nn.Parameter(weight))
-            self.register_parameter(f"{name}_bias", nn.Parameter(bias))
+        states = [network.state_dict() for network in networks]
+        for member in states[0]:
+            name = self.stack_name(member)
+            value = self.joined(name, [state[member] for state in states])
+            self.register_parameter(name, nn.Parameter(value))
+
+    @staticmethod
+    def stack_name(member: str) -> str:
+        """The stack's name of what a network of it calls ``member``: "conv1_weight"."""
+        return member.replace(".", "_")
+
+    @staticmethod
+    def member_name(name: str) -> str:
+        """What a network of the stack calls its share of ``name``: "conv1.weight"."""
+        return name.replace("_", ".")
+
+    def split(self, name: str, value: Tensor) -> list[Tensor]:
+        """Each network's share of a tensor laid out as the stack's parameter ``name``."""
+        if name.startswith("conv"):
+            return list(value.chunk(self.size))
+        return [share.T if name.endswith("weight") else share[0] for share in value]
+
+    def joined(self, name: str, values: Sequence[Tensor]) -> Tensor:
+        """What :meth:`split` takes apart, from each network's share."""
+        if name.startswith("conv"):
+            return torch.cat([value.detach() for value in values])
+        weight = name.endswith("weight")
+        return torch.stack([v.detach().T if weight else v.detach()[None] for v in values])
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of every network, ``[network, batch, class]``."""
         batch = len(x)
-        x = F.relu(F.max_pool2d(F.conv2d(x, self.conv1, self.conv1_bias), 2))
-        x = F.relu(F.max_pool2d(F.conv2d(x, self.conv2, self.conv2_bias, groups=self.size), 2))
+        x = F.relu(F.max_pool2d(F.conv2d(x, self.conv1_weight, self.conv1_bias), 2))
+        x = F.relu(F.max_pool2d(F.conv2d(x, self.conv2_weight, self.conv2_bias, groups=self.size), 2))
         x = x.reshape(batch, self.size, -1).transpose(0, 1)
-        x = F.relu(torch.baddbmm(self.linear1_bias, x, self.linear1))
-        x = F.relu(torch.baddbmm(self.linear2_bias, x, self.linear2))
-        return torch.baddbmm(self.linear3_bias, x, self.linear3)
+        x = F.relu(torch.baddbmm(self.linear1_bias, x, self.linear1_weight))
+        x = F.relu(torch.baddbmm(self.linear2_bias, x, self.linear2_weight))
+        return torch.baddbmm(self.linear3_bias, x, self.linear3_weight)
 
     @torch.no_grad()
     def copy_to(self, networks: Sequence[LeNet5]) -> None:
         """Write the weights back into separate networks, in the order they were given."""
-        for name in ("conv1", "conv2"):
-            weights = getattr(self, name).chunk(self.size)
-            biases = getattr(self, f"{name}_bias").chunk(self.size)
-            for network, weight, bias in zip(networks, weights, biases, strict=True):
-                getattr(network, name).weight.copy_(weight)
-                getattr(network, name).bias.copy_(bias)
-        for name in ("linear1", "linear2", "linear3"):
-            weights, biases = getattr(self, name), getattr(self, f"{name}_bias")
-            for network, weight, bias in zip(networks, weights, biases, strict=True):
-                getattr(network, name).weight.copy_(weight.T)
-                getattr(network, name).bias.copy_(bias[0])
+        states = [network.state_dict() for network in networks]
+        for name, value in self.named_parameters():
+            for state, share in zip(states, self.split(name, value), strict=True):
+                state[self.member_name(name)].copy_(share)
 
 
 def lenet5(n_classes: int, *, in_shape: tuple[int, int, int] = (3, 32, 32)) -> LeNet5:

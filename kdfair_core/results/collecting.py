@@ -197,7 +197,7 @@ def make_features(
     features: dict[str, NDArray[Any]] = {}
     if teacher and "features" in teacher.arrays:
         features["teacher"] = teacher.arrays["features"]
-    if dataset.mean and dataset.name not in OF_PEOPLE:
+    if dataset.kind == "images" and dataset.name not in OF_PEOPLE:
         features["input"] = pooled(dataset.test.x[examples])
     return features
 

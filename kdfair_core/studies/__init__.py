@@ -11,12 +11,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+from kdfair_core import asked
 from kdfair_core.runs import identity_hash
 from kdfair_core.studies.catalog import STUDIES
-from kdfair_core.studies.kinds import NULL_SEEDS, SEEDS, TEMPERATURES, Profile, Recipe, Study
+from kdfair_core.studies.kinds import (
+    NULL_SEEDS,
+    SEEDS,
+    TEMPERATURES,
+    Profile,
+    Recipe,
+    Study,
+    recipe_of,
+)
 
 __all__ = ["ENGINE", "NULL_SEEDS", "SEEDS", "STUDIES", "TEMPERATURES", "Profile", "Recipe", "Study"]
-__all__ += ["expected_identities", "get", "names", "student_identities", "teacher_identity"]
+__all__ += ["expected_identities", "get", "names", "recipe_of", "student_identities"]
+__all__ += ["teacher_identity"]
 
 ENGINE = "1"
 """Version of what training computes. Raise it when the same identity would give other weights."""
@@ -90,7 +100,7 @@ def _common(study: Study, profile_name: str, role: str, seed: int) -> dict[str, 
         "study": study.name,
         "profile": profile_name,
         "role": role,
-        "seed": seed,
+        "seed": asked.seeds(seed)[0],
         "temperature": None,
         "alpha": None,
         "soft_scale": None,

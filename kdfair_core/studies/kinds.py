@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from kdfair_core import asked
+
 TEMPERATURES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 40)
 """The paper's range, with T = 1 (its fairness tables) and its extremes."""
 
@@ -59,6 +61,11 @@ class Recipe:
     nesterov: bool = False
 
 
+def recipe_of(fields: dict[str, Any]) -> Recipe:
+    """The recipe that an identity holds as JSON."""
+    return Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+
+
 @dataclass(frozen=True)
 class Profile:
     """A study at one size.
@@ -80,6 +87,11 @@ class Profile:
         Out of "T2" and "none".
     departures : tuple of str
         What differs from the paper, and our reading where the paper is silent; a sentence each.
+
+    Raises
+    ------
+    ValueError
+        For a seed or a setting that cannot be, and a seed that is both kinds of seed.
     """
 
     dataset: dict[str, Any]
@@ -93,6 +105,22 @@ class Profile:
     alphas: tuple[float, ...] = (0.8,)
     soft_scales: tuple[str, ...] = ("T2",)
     departures: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, check in (
+            ("seeds", asked.seeds),
+            ("null_seeds", asked.seeds),
+            ("temperatures", asked.temperatures),
+            ("alphas", asked.alphas),
+            ("soft_scales", asked.soft_scales),
+        ):
+            object.__setattr__(self, name, check(getattr(self, name)))
+        both = sorted(set(self.seeds) & set(self.null_seeds))
+        if both:
+            raise ValueError(
+                f"seed {both[0]} is among the seeds {self.seeds} and the null seeds "
+                f"{self.null_seeds}; expected it in one of them: a null seed has no teacher"
+            )
 
 
 @dataclass(frozen=True)

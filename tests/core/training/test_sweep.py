@@ -8,21 +8,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kdfair_core import models, training
+from kdfair_core import datasets, models, training
 from kdfair_core.datasets import Dataset, Split, trifeature
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Profile, Recipe, Study
-from kdfair_core.training import engine
 from kdfair_core.training.compiling import can_compile
-from kdfair_core.training.learners import Learners, StackedLearners, make_learners
-from kdfair_core.training.sweep import (
-    Lesson,
-    TeacherOutputs,
-    learning_rate,
-    make_optimizer,
-    predict,
-    train,
-)
+from kdfair_core.training.learners import Learners, make_learners
+from kdfair_core.training.loop import Lesson, learning_rate, make_optimizer, train
+from kdfair_core.training.teacher import TeacherOutputs, predict
 from kdfair_core.training.views import ImageViews
 
 CPU = torch.device("cpu")
@@ -247,9 +240,13 @@ def test_a_teacher_that_fails_says_so(cores):
 
 
 def test_lenets_are_stacked_and_others_are_not():
-    assert isinstance(make_learners(students("lenet5", 2), CPU), StackedLearners)
-    assert type(make_learners(students("lenet5", 1), CPU)) is Learners
-    assert type(make_learners(students("resnet20", 2), CPU)) is Learners
+    sizes = lambda name, n: [  # noqa: E731
+        (part.which.stop - part.which.start, part.stack)
+        for part in make_learners(students(name, n), CPU).parts
+    ]
+    assert sizes("lenet5", 6) == [(4, True), (2, True)]
+    assert sizes("lenet5", 1) == [(1, False)]
+    assert sizes("resnet20", 2) == [(1, False)] * 2
 
 
 def test_teacher_outputs_belong_to_the_view():
@@ -375,7 +372,7 @@ def study(monkeypatch):
     dataset = Dataset(
         "tiny", train_set, test_set, ("a", "b", "c"), {}, (0.5,) * 3, (0.25,) * 3, "made here"
     )
-    monkeypatch.setattr(engine.datasets, "load", lambda name, root=None, **options: dataset)
+    monkeypatch.setattr(datasets, "load", lambda name, root=None, **options: dataset)
     recipe = Recipe(epochs=3, batch_size=16, lr=0.02, milestones=(), augment=("flip",))
     profile = Profile({}, "resnet20", "lenet5", recipe, recipe, (0, 1), (5,), (1, 4))
     return Study("tiny", "Tiny", "tiny", 3, "class bias", {"smoke": profile})
@@ -440,7 +437,7 @@ def test_time_is_kept_and_work_goes_on_bit_for_bit(study, tmp_path, compiled):
     clock = iter(range(10_000))
     with pytest.MonkeyPatch.context() as patch:
         # each look at the clock is a second: two epochs fit in a sitting
-        patch.setattr("kdfair_core.training.sweep.time.monotonic", lambda: next(clock))
+        patch.setattr("kdfair_core.training.loop.time.monotonic", lambda: next(clock))
         sittings = 0
         while len(stored(broken)) < 9:
             run(study, broken, time_limit=5 / 60, compiled=compiled)
@@ -463,7 +460,7 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_kept(study, tmp_path):
     store = RunStore(tmp_path)
     clock = iter(range(10_000))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kdfair_core.training.sweep.time.monotonic", lambda: next(clock))
+        patch.setattr("kdfair_core.training.loop.time.monotonic", lambda: next(clock))
         run(study, store, time_limit=2 / 60)
     left = list(tmp_path.rglob("*.safetensors"))
     assert left
