@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+
 def soft_targets(logits: Tensor, temperature: Tensor | float) -> Tensor:
     """Softmax of logits at a temperature, equation (5): ``exp(z_i / T) / sum_j exp(z_j / T)``.
 

@@ -82,6 +82,10 @@ def run_name(identity: Mapping[str, Any]) -> str:
     return safe_name("-".join([*parts, identity_hash(identity)]), "run")
 
 
+class NoRun(Damaged):
+    """A folder holds a run that cannot be: its seed or a setting is no number of the right kind."""
+
+
 class Arrays(Mapping[str, np.ndarray]):
     """The arrays of a run by name, each read from its file when it is asked for."""
 
@@ -236,15 +240,21 @@ class RunStore:
         """Return all runs of a study under a profile, every file verified.
 
         The order is that of role, seed, soft_scale, alpha, temperature. A study that never ran
-        has none.
+        has none. Runs that cannot be, which earlier versions stored for seeds such as "0", are left
+        out with a warning.
 
         Raises
         ------
         Damaged
             Naming the first file that is not what was written.
         """
-        folders = self._folders(self._profile(study, profile))
-        return sorted((_run(folder) for folder in folders), key=lambda run: order(run.identity))
+        runs = []
+        for folder in self._folders(self._profile(study, profile)):
+            try:
+                runs.append(_run(folder))
+            except NoRun as error:
+                warnings.warn(f"left out: {error}", stacklevel=2)
+        return sorted(runs, key=lambda run: order(run.identity))
 
     def names(self, study: str, profile: str) -> set[str]:
         """Return the names of all runs of a study under a profile, unverified."""
@@ -333,8 +343,12 @@ def _verified(path: Path) -> dict[str, Any]:
             raise damaged("run.json", f"schema {record['schema']}, expected {_SCHEMA}")
         if hashlib.sha256(canonical_json(record)).hexdigest() != claimed:
             raise damaged("run.json", "its content does not have the SHA-256 that it names")
-        if run_name(record["identity"]) != path.name:
-            raise damaged("run.json", f"it belongs to the run {run_name(record['identity'])}")
+        try:
+            name = run_name(record["identity"])
+        except ValueError as error:
+            raise NoRun(f"{path} holds no run that could be trained: {error}") from None
+        if name != path.name:
+            raise damaged("run.json", f"it belongs to the run {name}")
         files = record["files"]
     except FileNotFoundError:
         raise damaged("run.json", "it is missing") from None

@@ -85,10 +85,17 @@ def bootstrap_interval(
     Raises
     ------
     ValueError
-        For a table of the wrong shape, an unknown metric, fewer than two resamples, and a level
-        outside (0, 1).
+        For a table of the wrong shape, counts that are not whole numbers (sums of weights do not
+        say how many examples there were), an unknown metric, fewer than two resamples, and a
+        level outside (0, 1).
     """
     table = as_counts(counts)
+    if (table != np.round(table)).any():
+        bad = table[table != np.round(table)].flat[0]
+        raise ValueError(
+            f"counts holds {bad:g}; an interval needs whole numbers of examples, and sums of "
+            "weights do not say how many there were: give weights that count examples, or none"
+        )
     if n_boot < 2:
         raise ValueError(f"n_boot is {n_boot}; expected at least 2")
     if not 0 < level < 1:

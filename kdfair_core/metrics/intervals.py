@@ -17,7 +17,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from kdfair_core.metrics._checks import as_groups, as_labels, as_n_classes, same_length
+from kdfair_core.metrics._checks import (
+    as_groups,
+    as_labels,
+    as_n_classes,
+    as_seeds,
+    paired,
+    same_length,
+)
 from kdfair_core.metrics.joint import JointTable
 from kdfair_core.metrics.maxmin import (
     Simulator,
@@ -49,6 +56,9 @@ class FairnessBootstrap:
         The values that are groups, as for :func:`group_counts`; other examples are left out.
     sample_count : int array [example], optional
         How many equal examples each stands for; one without it.
+    seeds : sequence of sequence, optional
+        The seed of each run of each model: runs of one seed are compared as a pair. Without them,
+        runs are pairs by their position.
     n_boot : int
         Resamples.
     seed : int
@@ -73,6 +83,7 @@ class FairnessBootstrap:
         n_classes: int,
         groups: Sequence[Any] | None = None,
         sample_count: Array | None = None,
+        seeds: Sequence[Sequence[Any]] | None = None,
         n_boot: int = 1000,
         seed: int,
     ) -> None:
@@ -101,6 +112,7 @@ class FairnessBootstrap:
             n_classes=n_classes,
             count=sample_count,
         )
+        self._seeds = as_seeds(seeds, [len(runs) for runs in models])
         ends = np.cumsum([0] + [len(runs) for runs in models])
         self._runs = [slice(a, b) for a, b in pairwise(ends)]
         self._rng = np.random.default_rng(seed)
@@ -175,8 +187,8 @@ class FairnessBootstrap:
         Noise adds more to a small max-min than to a large one, so the plain difference is too
         small. Both values are corrected for it, and the interval is the basic bootstrap's of the
         corrected difference, in a world in which the corrected differences between groups are
-        true. With as many runs on both sides, run k of a is paired with run k of b (they share a
-        seed, and a student its teacher).
+        true. Runs of one seed are a pair (see ``seeds``): they share a teacher and the order of
+        examples.
 
         Returns
         -------
@@ -199,8 +211,9 @@ class FairnessBootstrap:
                 factor = corrected / simulate.value if simulate.value > 0 else 0.0
                 truth += sign * corrected
                 simulated += sign * correct(simulate(factor))
-        if len(runs_a) == len(runs_b):
-            seeds = self._seed_noise(runs_a - runs_b)
+        pairs = paired(runs_a, runs_b, self._seeds[a], self._seeds[b])
+        if pairs is not None:
+            seeds = self._seed_noise(pairs)
         else:
             seeds = self._seed_noise(runs_a) - self._seed_noise(runs_b)
         observed = float(runs_a.mean() - runs_b.mean())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kdfair_core.metrics._checks import as_seeds, paired
 from kdfair_core.metrics.individual import Pairs, score_gaps
 
 Array = NDArray[Any]
@@ -29,12 +30,20 @@ class UnfairnessBootstrap:
         One item a model.
     pairs : Pairs
         From :func:`sample_pairs`.
+    seeds : sequence of sequence, optional
+        The seed of each run of each model, as for FairnessBootstrap.
     n_boot : int
     seed : int
     """
 
     def __init__(
-        self, scores: Sequence[Array], pairs: Pairs, *, n_boot: int = 1000, seed: int
+        self,
+        scores: Sequence[Array],
+        pairs: Pairs,
+        *,
+        seeds: Sequence[Sequence[Any]] | None = None,
+        n_boot: int = 1000,
+        seed: int,
     ) -> None:
         if n_boot < 2:
             raise ValueError(f"n_boot is {n_boot}; expected at least 2")
@@ -44,6 +53,7 @@ class UnfairnessBootstrap:
             np.stack([score_gaps(np.asarray(run), pairs) / pairs.distance for run in runs])
             for runs in scores
         ]
+        self._seeds = as_seeds(seeds, [len(runs) for runs in scores])
         self._by_run = [model.mean(axis=1) for model in ratios]
         averages = np.stack([model.mean(axis=0) for model in ratios]).astype(np.float32)
         rng = np.random.default_rng(seed)
@@ -82,8 +92,9 @@ class UnfairnessBootstrap:
     def difference(self, a: int, b: int, *, level: float = 0.95) -> dict[str, float]:
         """How much larger it is for model a than for b: "difference", "low", "high", "p_value"."""
         runs_a, runs_b = self._by_run[a], self._by_run[b]
-        if len(runs_a) == len(runs_b):
-            seeds = self._seed_noise(runs_a - runs_b)
+        pairs = paired(runs_a, runs_b, self._seeds[a], self._seeds[b])
+        if pairs is not None:
+            seeds = self._seed_noise(pairs)
         else:
             seeds = self._seed_noise(runs_a) - self._seed_noise(runs_b)
         error = self._noise[a] - self._noise[b] + seeds

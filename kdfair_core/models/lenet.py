@@ -102,7 +102,9 @@ class StackedLeNet5(nn.Module):
         """Logits of every network, ``[network, batch, class]``."""
         batch = len(x)
         x = F.relu(F.max_pool2d(F.conv2d(x, self.conv1_weight, self.conv1_bias), 2))
-        x = F.relu(F.max_pool2d(F.conv2d(x, self.conv2_weight, self.conv2_bias, groups=self.size), 2))
+        x = F.relu(
+            F.max_pool2d(F.conv2d(x, self.conv2_weight, self.conv2_bias, groups=self.size), 2)
+        )
         x = x.reshape(batch, self.size, -1).transpose(0, 1)
         x = F.relu(torch.baddbmm(self.linear1_bias, x, self.linear1_weight))
         x = F.relu(torch.baddbmm(self.linear2_bias, x, self.linear2_weight))

@@ -3,6 +3,7 @@ arranged."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from kdfair_core import metrics
+from kdfair_core.metrics import UndefinedMetricWarning
 
 IDENTIFYING = ["role", "seed", "temperature", "alpha", "soft_scale"]
 """The columns that say which run a row is about; the last three are NaN, NaN and "" unless the
@@ -26,7 +28,8 @@ SETTING = IDENTIFYING[2:]
 class Results:
     """Published results of one study under one profile.
 
-    Accuracies, rates and differences are fractions.
+    Accuracies, rates and differences are fractions. A run that diverged has no predictions worth
+    the name: its metrics are NaN, no mean or test counts it, and a warning names it.
 
     Attributes
     ----------
@@ -152,7 +155,7 @@ class Results:
         frame = self._repeated(len(self.classes))
         frame["class"] = np.tile(np.arange(len(self.classes)), len(self.pred))
         frame["class_name"] = np.tile(np.array(self.classes, dtype=object), len(self.pred))
-        frame["accuracy"] = accuracy.ravel()
+        frame["accuracy"] = self._without_diverged(accuracy).ravel()
         return frame
 
     def group_fairness(self, attribute: str) -> pd.DataFrame:
@@ -173,8 +176,9 @@ class Results:
             named["class_names"] = self.classes
         dpd = metrics.dpd_from_counts(counts, **named)
         frame = self.runs[[*IDENTIFYING, "accuracy"]].copy()
-        frame["dpd"] = dpd[:-1]
-        frame["eod"] = metrics.eod_from_counts(counts[:-1], **named)
+        frame["accuracy"] = self._without_diverged(frame["accuracy"])
+        frame["dpd"] = self._without_diverged(dpd[:-1])
+        frame["eod"] = self._without_diverged(metrics.eod_from_counts(counts[:-1], **named))
         frame.attrs["floor"] = float(dpd[-1])
         return frame
 
@@ -227,7 +231,9 @@ class Results:
 
     def accuracy_summary(self, *, level: float = 0.95) -> pd.DataFrame:
         """Means over seeds of accuracy, in the columns of `fairness_summary`."""
-        return _summary(self.runs[[*IDENTIFYING, "accuracy"]], {"accuracy": np.nan}, level)
+        frame = self.runs[[*IDENTIFYING, "accuracy"]].copy()
+        frame["accuracy"] = self._without_diverged(frame["accuracy"])
+        return _summary(frame, {"accuracy": np.nan}, level)
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables that are published beside the predictions, by the name of the file."""
@@ -311,7 +317,8 @@ class Results:
             ``class_a`` (what the teacher predicts), ``class_b`` (what the student predicts),
             ``count`` of examples; zero where they agree.
         """
-        teachers = self.runs[self.runs["role"] == "teacher"].set_index("seed")["run"]
+        sound = self._sound()
+        teachers = sound[sound["role"] == "teacher"].set_index("seed")["run"]
         names = pd.Categorical(self.classes, categories=self.classes)
         n = len(names)
         frames = []
@@ -333,6 +340,25 @@ class Results:
         return _joined(frames, ["pair", *SETTING, "class_a", "class_b", "count"])
 
     # helpers
+
+    def _sound(self) -> pd.DataFrame:
+        """The runs that did not diverge; a warning names those that did."""
+        lost = self.runs["diverged"]
+        if lost.any():
+            names = ", ".join(self.runs.loc[lost, "name"])
+            warnings.warn(
+                f"{lost.sum()} of {len(lost)} runs of {self.study}/{self.profile} diverged and are "
+                f"left out: {names}",
+                UndefinedMetricWarning,
+                stacklevel=4,
+            )
+        return self.runs[~lost]
+
+    def _without_diverged(self, values: Any) -> NDArray[np.float64]:
+        """Values ``[run, ...]`` with NaN for the runs that diverged."""
+        values = np.array(values, dtype=float)
+        values[np.setdiff1d(np.arange(len(self.runs)), self._sound()["run"])] = np.nan
+        return values
 
     def _groups_of(self, attribute: str) -> tuple[str, ...]:
         if attribute not in self.group_names:
@@ -357,7 +383,8 @@ class Results:
 
     def _settings(self, *roles: str) -> Iterator[tuple[str, dict[str, Any], pd.DataFrame]]:
         """Yield role, setting (temperature, alpha, soft_scale) and runs, of each that there is."""
-        chosen = self.runs[self.runs["role"].isin(roles)]
+        chosen = self._sound()
+        chosen = chosen[chosen["role"].isin(roles)]
         for key, runs in chosen.groupby(["role", *SETTING], dropna=False, sort=False):
             yield str(key[0]), dict(zip(SETTING, key[1:], strict=True)), runs
 
@@ -365,7 +392,7 @@ class Results:
         self, compare: Callable[[NDArray[Any], NDArray[Any]], pd.DataFrame]
     ) -> pd.DataFrame:
         """Join what ``compare`` makes of the runs of every two sides that are compared."""
-        position = {role: runs["run"].to_numpy() for role, runs in self.runs.groupby("role")}
+        position = {role: runs["run"].to_numpy() for role, runs in self._sound().groupby("role")}
         frames = []
         for comparison, role_a, role_b in [
             ("SC", "nds", "ds"),

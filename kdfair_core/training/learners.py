@@ -175,7 +175,9 @@ class Learners:
                     state.update({f"{kind}.{name}": value for name, value in share.items()})
         return states
 
-    def load(self, states: Sequence[Mapping[str, Tensor]], optimizer: torch.optim.Optimizer) -> None:
+    def load(
+        self, states: Sequence[Mapping[str, Tensor]], optimizer: torch.optim.Optimizer
+    ) -> None:
         """Take up what :meth:`state` gave, however the networks ran there."""
         of: dict[nn.Parameter, dict[str, Tensor]] = {}
         for part in self.parts:

@@ -29,6 +29,7 @@ CHECKPOINT_MINUTES = 5
 FORMAT = 2
 """Of what a checkpoint holds; one of another format is passed over."""
 
+
 class OutOfTime(Exception):
     """The time limit came before the last epoch; the checkpoint holds what was done."""
 

@@ -110,9 +110,7 @@ class ImageViews:
         """Batches of an epoch."""
         return steps_per_epoch(len(self), batch_size)
 
-    def epoch(
-        self, seed: int, epoch: int, batch_size: int, *, start: int = 0
-    ) -> Iterator[Batch]:
+    def epoch(self, seed: int, epoch: int, batch_size: int, *, start: int = 0) -> Iterator[Batch]:
         """Every example once, in random order, augmented. A last batch of one is left out.
 
         ``start`` is how many of the batches to pass over.
@@ -195,9 +193,7 @@ class TokenViews:
         """Batches of an epoch."""
         return steps_per_epoch(len(self), batch_size)
 
-    def epoch(
-        self, seed: int, epoch: int, batch_size: int, *, start: int = 0
-    ) -> Iterator[Batch]:
+    def epoch(self, seed: int, epoch: int, batch_size: int, *, start: int = 0) -> Iterator[Batch]:
         """Every text once: shuffled, sorted by length within windows, batches shuffled again.
 
         A batch of one is left out, and the first ``start`` batches.

@@ -52,7 +52,8 @@ def test_seeds_that_cannot_be(given, word):
 
 
 @pytest.mark.parametrize(
-    "given", [4, 4.0, [4], [4, 4.0, 4], [np.float32(4)], [np.int64(4), np.float64(4)], np.array(4.0)]
+    "given",
+    [4, 4.0, [4], [4, 4.0, 4], [np.float32(4)], [np.int64(4), np.float64(4)], np.array(4.0)],
 )
 def test_one_temperature_has_one_form(given):
     assert asked.temperatures(given) == (4,)
