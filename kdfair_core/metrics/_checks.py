@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from kdfair_core.asked import shown
+
 
 class UndefinedMetricWarning(UserWarning):
     """Something could not be computed and was left out; the message names it."""
@@ -40,7 +42,7 @@ def as_labels(
             pass
     if array.dtype.kind not in "iuf":
         raise ValueError(
-            f"{name} holds {array.dtype} values such as {array.flat[0]!r}; "
+            f"{name} holds {array.dtype} values such as {shown(array.flat[0])}; "
             "expected whole numbers from 0, one for each class"
         )
     if array.dtype.kind == "f":

@@ -121,7 +121,7 @@ class FairnessBootstrap:
         for name, rate in self._noise.items():
             rate -= self._observed[name][..., None].astype(rate.dtype)
         self._examples = table.examples()
-        self.n_boot = n_boot
+        self.n_boot, self._seed = n_boot, seed
         self._student = {
             len(runs): _student(len(runs), n_boot, np.random.default_rng([seed, len(runs)]))
             for runs in models
@@ -215,7 +215,8 @@ class FairnessBootstrap:
         if pairs is not None:
             seeds = self._seed_noise(pairs)
         else:
-            seeds = self._seed_noise(runs_a) - self._seed_noise(runs_b)
+            apart = len(runs_a) == len(runs_b)
+            seeds = self._seed_noise(runs_a) - self._seed_noise(runs_b, apart=apart)
         observed = float(runs_a.mean() - runs_b.mean())
         error = simulated - truth + seeds
         low, high = truth - np.quantile(error, [1 - tail, tail])
@@ -271,10 +272,15 @@ class FairnessBootstrap:
         noise = self._noise["accuracy"][self._runs[model]].mean(axis=0)
         return noise + self._seed_noise(self.by_run(model, "accuracy")) if seeds else noise
 
-    def _seed_noise(self, by_run: Array) -> Array:
-        if len(by_run) < 2:
+    def _seed_noise(self, by_run: Array, *, apart: bool = False) -> Array:
+        """Draws of the error that few seeds make; ``apart`` from those of another model."""
+        n = len(by_run)
+        if n < 2:
             return np.zeros(self.n_boot)
-        return self._student[len(by_run)] * by_run.std(ddof=1) / np.sqrt(len(by_run))
+        draws = self._student[n]
+        if apart:
+            draws = _student(n, self.n_boot, np.random.default_rng([self._seed, n, 1]))
+        return draws * by_run.std(ddof=1) / np.sqrt(n)
 
 
 def _student(n_runs: int, n_boot: int, rng: np.random.Generator) -> Array:

@@ -56,6 +56,7 @@ class UnfairnessBootstrap:
         self._seeds = as_seeds(seeds, [len(runs) for runs in scores])
         self._by_run = [model.mean(axis=1) for model in ratios]
         averages = np.stack([model.mean(axis=0) for model in ratios]).astype(np.float32)
+        self._seed = seed
         rng = np.random.default_rng(seed)
         n_examples = int(max(pairs.first.max(), pairs.second.max())) + 1
         size = max(1, BLOCK // len(pairs.first))
@@ -96,7 +97,8 @@ class UnfairnessBootstrap:
         if pairs is not None:
             seeds = self._seed_noise(pairs)
         else:
-            seeds = self._seed_noise(runs_a) - self._seed_noise(runs_b)
+            apart = len(runs_a) == len(runs_b)
+            seeds = self._seed_noise(runs_a) - self._seed_noise(runs_b, apart=apart)
         error = self._noise[a] - self._noise[b] + seeds
         observed = float(runs_a.mean() - runs_b.mean())
         low, high = observed - self._ends(error, level)[::-1]
@@ -115,8 +117,11 @@ class UnfairnessBootstrap:
         tail = (1 - level) / 2
         return np.quantile(error, [tail, 1 - tail])
 
-    def _seed_noise(self, by_run: Array) -> Array:
-        n = len(by_run)
+    def _seed_noise(self, by_run: Array, *, apart: bool = False) -> Array:
+        n, n_boot = len(by_run), self._noise.shape[1]
         if n < 2:
-            return np.zeros(self._noise.shape[1])
-        return self._student[n] * by_run.std(ddof=1) / np.sqrt(n)
+            return np.zeros(n_boot)
+        draws = self._student[n]
+        if apart:  # from those of another model
+            draws = np.random.default_rng([self._seed, n, 1]).standard_t(n - 1, n_boot)
+        return draws * by_run.std(ddof=1) / np.sqrt(n)

@@ -9,6 +9,7 @@ normalization. The first linear layer is as wide as the image makes it, so any s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -100,15 +101,14 @@ class StackedLeNet5(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of every network, ``[network, batch, class]``."""
+        p: Any = self
         batch = len(x)
-        x = F.relu(F.max_pool2d(F.conv2d(x, self.conv1_weight, self.conv1_bias), 2))
-        x = F.relu(
-            F.max_pool2d(F.conv2d(x, self.conv2_weight, self.conv2_bias, groups=self.size), 2)
-        )
-        x = x.reshape(batch, self.size, -1).transpose(0, 1)
-        x = F.relu(torch.baddbmm(self.linear1_bias, x, self.linear1_weight))
-        x = F.relu(torch.baddbmm(self.linear2_bias, x, self.linear2_weight))
-        return torch.baddbmm(self.linear3_bias, x, self.linear3_weight)
+        x = F.relu(F.max_pool2d(F.conv2d(x, p.conv1_weight, p.conv1_bias), 2))
+        x = F.conv2d(x, p.conv2_weight, p.conv2_bias, groups=self.size)
+        x = F.relu(F.max_pool2d(x, 2)).reshape(batch, self.size, -1).transpose(0, 1)
+        x = F.relu(torch.baddbmm(p.linear1_bias, x, p.linear1_weight))
+        x = F.relu(torch.baddbmm(p.linear2_bias, x, p.linear2_weight))
+        return torch.baddbmm(p.linear3_bias, x, p.linear3_weight)
 
     @torch.no_grad()
     def copy_to(self, networks: Sequence[LeNet5]) -> None:

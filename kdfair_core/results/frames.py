@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from kdfair_core import metrics
+from kdfair_core import asked, metrics
 from kdfair_core.metrics import UndefinedMetricWarning
 
 IDENTIFYING = ["role", "seed", "temperature", "alpha", "soft_scale"]
@@ -114,6 +114,36 @@ class Results:
 
     def _values(self, key: str) -> list[Any]:
         return sorted({run[key] for run in self.manifest["runs"] if run["role"] == "ds"})
+
+    def only(self, *, seeds: Any = None, temperatures: Any = None, alphas: Any = None) -> Results:
+        """Return the results of some seeds (null seeds count), temperatures and alphas alone.
+
+        Raises
+        ------
+        ValueError
+            For a value that cannot be, or that is not among the results.
+        """
+        keep = np.ones(len(self.manifest["runs"]), dtype=bool)
+        for key, chosen in (
+            ("seed", None if seeds is None else asked.seeds(seeds)),
+            ("temperature", None if temperatures is None else asked.temperatures(temperatures)),
+            ("alpha", None if alphas is None else asked.alphas(alphas)),
+        ):
+            if chosen is None:
+                continue
+            values = [run[key] for run in self.manifest["runs"]]
+            there = sorted({value for value in values if value is not None})
+            for value in chosen:
+                if value not in there:
+                    listed = ", ".join(f"{v:g}" for v in there) or "none"
+                    raise ValueError(
+                        f"{key} {value:g} is not among the results of {self.study}/"
+                        f"{self.profile}; there are {listed}"
+                    )
+            keep &= [value is None or value in chosen for value in values]
+        runs = [run for run, kept in zip(self.manifest["runs"], keep, strict=True) if kept]
+        manifest = self.manifest | {"runs": runs}
+        return replace(self, manifest=manifest, pred=self.pred[keep], logits=self.logits[keep])
 
     # a row a run
 

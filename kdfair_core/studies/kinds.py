@@ -63,7 +63,8 @@ class Recipe:
 
 def recipe_of(fields: dict[str, Any]) -> Recipe:
     """The recipe that an identity holds as JSON."""
-    return Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+    given: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+    return Recipe(**given)
 
 
 @dataclass(frozen=True)

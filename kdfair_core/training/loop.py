@@ -224,7 +224,7 @@ def read_checkpoint(
         )
         return None
     states: dict[str, dict[str, Tensor]] = {name: {} for name in meta["members"]}
-    rest = {}
+    rest: dict[str, Tensor] = {}
     for key, array in arrays.items():
         name, _, what = key.partition("/")
         (states[name] if what else rest)[what or name] = torch.as_tensor(array)

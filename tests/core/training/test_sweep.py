@@ -12,6 +12,7 @@ from kdfair_core import datasets, models, training
 from kdfair_core.datasets import Dataset, Split, trifeature
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Profile, Recipe, Study
+from kdfair_core.training import memory
 from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import Learners, make_learners
 from kdfair_core.training.loop import Lesson, learning_rate, make_optimizer, train
@@ -477,6 +478,16 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_kept(study, tmp_path):
         (dict(soft_scales=["T3"]), "T3"),
         (dict(device="abacus"), "abacus"),
         (dict(precision="fp8"), "fp8.*fp32"),
+        (dict(seeds="01"), "seeds is the text '01'"),
+        (dict(seeds="[0]"), "seeds is the text"),
+        (dict(seeds=["0"]), "seed '0'"),
+        (dict(seeds=[0.5]), "seed 0.5"),
+        (dict(seeds=[-1]), "seed -1"),
+        (dict(seeds=[True]), "seed True"),
+        (dict(temperatures="4"), "temperatures is the text '4'"),
+        (dict(soft_scales="T"), "soft_scale 'T'; expected one of T2, none"),
+        (dict(time_limit=-1), "time_limit is -1"),
+        (dict(time_limit="5"), "time_limit is '5'"),
     ],
 )
 def test_bad_input_is_named(study, tmp_path, options, word):
@@ -491,6 +502,39 @@ def test_global_random_state_is_left_alone(study, tmp_path):
     torch.manual_seed(3)
     run(study, RunStore(tmp_path), seeds=[5])
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_process_keeps_its_settings(study, tmp_path, monkeypatch):
+    """Those of memory are the command's; threads and the stream of random numbers come back."""
+
+    def touched(name, *arguments):
+        raise AssertionError(f"{name}{arguments}: the library told the C library something")
+
+    monkeypatch.setattr(memory, "_library_call", touched)
+    usual = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        run(study, RunStore(tmp_path), seeds=[0])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(usual)
+
+
+@pytest.mark.parametrize(
+    ("same", "count"),
+    [
+        (dict(seeds=0, temperatures=4, alphas=0.8, soft_scales="T2"), 3),
+        (dict(seeds=[np.int64(0)], temperatures=[4.0], alphas=[np.float32(0.8)]), 3),
+        (dict(seeds=[0, 0], temperatures=[4, 4.0, np.float16(4)]), 3),
+    ],
+)
+def test_however_it_is_asked_for_it_is_the_same_run(study, tmp_path, same, count):
+    store, plain = RunStore(tmp_path / "a"), RunStore(tmp_path / "b")
+    run(study, plain, seeds=[0], temperatures=[4])
+    assert run(study, store, **same) == count
+    for name, stored_run in stored(plain).items():
+        found = stored(store)[name]
+        assert found.arrays["logits"].tobytes() == stored_run.arrays["logits"].tobytes()
 
 
 def test_predictions_come_in_the_order_of_the_split():
