@@ -74,30 +74,10 @@ _CORNERS = {
     "trapezoid": np.array([(-0.45, -0.75), (0.45, -0.75), (1, 0.75), (-1, 0.75)]),
 }
 
-SHAPES = (
-    "triangle",
-    "square",
-    "plus",
-    "circle",
-    "tee",
-    "rhombus",
-    "pentagon",
-    "star",
-    "fivesquare",
-    "trapezoid",
+SHAPES = tuple(
+    ("triangle square plus circle tee rhombus pentagon star fivesquare trapezoid").split()
 )
-TEXTURES = (
-    "solid",
-    "stripes",
-    "grid",
-    "hexgrid",
-    "dots",
-    "noise",
-    "triangles",
-    "zigzags",
-    "rain",
-    "pluses",
-)
+TEXTURES = tuple("solid stripes grid hexgrid dots noise triangles zigzags rain pluses".split())
 _RANDOM = {"noise", "rain"}  # drawn anew for each image
 _SPLITS = {"train": 0, "test": 1}
 

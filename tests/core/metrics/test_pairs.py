@@ -48,22 +48,6 @@ def test_other_seeds_are_no_pairs():
     assert width(others) > 1.5 * width(pairs)
 
 
-def test_the_same_for_individual_unfairness():
-    scores_a, scores_b = RNG.random((4, 60)), RNG.random((4, 60))
-    pairs = metrics.sample_pairs(RNG.random((60, 3)), n_pairs=200, seed=0)
-
-    def difference(b, seeds):
-        given = dict(n_boot=300, seed=0)
-        return metrics.UnfairnessBootstrap([scores_a, b], pairs, seeds=seeds, **given).difference(
-            0, 1
-        )
-
-    straight = difference(scores_b, [[0, 1, 2, 3]] * 2)
-    shuffled = difference(scores_b[ORDER], [[0, 1, 2, 3], ORDER])
-    assert shuffled == pytest.approx(straight, rel=1e-5)
-    assert difference(scores_b[ORDER], None) != pytest.approx(straight, rel=1e-3)
-
-
 def test_seeds_that_do_not_fit():
     with pytest.raises(ValueError, match=r"seeds has \[4, 3\] seeds for models of \[4, 4\] runs"):
         boot(B, [[0, 1, 2, 3], [0, 1, 2]])
