@@ -136,7 +136,7 @@ def _store(args: argparse.Namespace) -> RunStore:
 
 
 def _prepare_studies(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-    parser.add_argument("study", nargs="*", help="only these")
+    parser.add_argument("study", nargs="*", help="only these; my_study.py for those of a file")
     _add_places(parser, data=False)
     return _studies
 
@@ -145,7 +145,11 @@ def _studies(args: argparse.Namespace) -> int:
     from kdfair_core import studies
     from kdfair_core.progress import progress
 
-    for study in [studies.get(name) for name in args.study or studies.names()]:
+    chosen: list[studies.Study] = []
+    for name in args.study or studies.names():
+        of_file = name.endswith(".py")
+        chosen += studies.in_file(name).values() if of_file else [studies.get(name)]
+    for study in chosen:
         groups = f" by {', '.join(study.attributes)}" if study.attributes else ""
         print(f"{study.name}: {study.title} ({study.question}{groups})")
         for profile in study.profiles:
@@ -258,8 +262,9 @@ def _run(args: argparse.Namespace) -> int:
         raise ValueError(f"name a study out of {', '.join(studies.names())}, or give --next")
     studies.get(args.study).profile(args.profile)
     written = _train(args, args.study, {name: getattr(args, name) for name in narrowing})
-    print(f"{args.study}/{args.profile}: {written} runs written to {args.runs}")
-    if args.publish and _store(args).names(args.study, args.profile):
+    name = studies.get(args.study).name
+    print(f"{name}/{args.profile}: {written} runs written to {args.runs}")
+    if args.publish and _store(args).names(name, args.profile):
         _publish_study(args, args.study)
     return 0
 
@@ -346,17 +351,20 @@ def _publish_study(args: argparse.Namespace, name: str, *, replace: bool = False
     study = studies.get(name)
     profile = study.profile(args.profile)
     store = _store(args)
-    if not store.names(name, args.profile):
+    if not store.names(study.name, args.profile):
         raise ValueError(
             f"nothing to publish: {store.root} holds no run of study {name!r} under profile "
             f"{args.profile!r}; train with {PROG} run {name} --profile {args.profile}"
         )
-    dataset = datasets.load(study.dataset, root=args.data, **profile.dataset)
+    if study.load is None:
+        dataset = datasets.load(study.dataset, root=args.data, **profile.dataset)
+    else:
+        dataset = study.load(**profile.dataset)
     folder = results.publish(
         study, args.profile, store, dataset=dataset, root=args.results, replace=replace
     )
-    published = results.load(name, args.profile, root=args.results)
-    kept = len(set(published.runs["name"]) - store.names(name, args.profile))
+    published = results.load(study.name, args.profile, root=args.results)
+    kept = len(set(published.runs["name"]) - store.names(study.name, args.profile))
     missing = len(published.manifest["missing"])
     tail = f", {kept} of them kept from before" if kept else ""
     tail += f"; {missing} of the profile are missing" if missing else ""

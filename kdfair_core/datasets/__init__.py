@@ -38,7 +38,7 @@ REGISTRY: dict[str, str] = {
 }
 
 
-KINDS = ("images", "texts")
+KINDS = ("images", "texts", "arrays")
 
 
 class Examples(Protocol):
@@ -47,6 +47,26 @@ class Examples(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: Any, /) -> Any: ...
+
+
+class Inputs:
+    """Several arrays, a row an example, that are a network's several inputs."""
+
+    def __init__(self, arrays: tuple[np.ndarray, ...]) -> None:
+        lengths = [len(array) for array in arrays]
+        if len(set(lengths)) != 1:
+            raise ValueError(f"the inputs have {lengths} examples; expected the same number")
+        self.arrays = arrays
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def __getitem__(self, index: Any) -> tuple[np.ndarray, ...]:
+        return tuple(array[index] for array in self.arrays)
+
+    def subset(self, index: np.ndarray) -> Inputs:
+        """The examples at some positions."""
+        return Inputs(self[index])
 
 
 @dataclass(frozen=True)
@@ -101,7 +121,7 @@ class Dataset:
     note : str
         Source, split, and what was left out or made smaller.
     kind : str
-        "images" or "texts": what the examples are.
+        "images", "texts" or "arrays": what the examples are.
     """
 
     name: str

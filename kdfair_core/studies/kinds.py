@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,8 @@ class Recipe:
         down in one to zero at the last step, for short trainings.
     nesterov : bool
         Nesterov's momentum, for SGD.
+    loss : str
+        The soft term, a name out of :data:`kdfair_core.distillation.LOSSES` ("kd": the paper's).
     """
 
     epochs: int = 100
@@ -59,6 +62,7 @@ class Recipe:
     pretrained: bool = False
     schedule: str = "steps"
     nesterov: bool = False
+    loss: str = "kd"
 
 
 def recipe_of(fields: dict[str, Any]) -> Recipe:
@@ -142,6 +146,12 @@ class Study:
         By name, the most faithful first.
     in_paper : bool
         Whether the paper has this study.
+    load : callable, optional
+        What makes the data set of a study of one's own, from the profile's ``dataset``, in place of
+        :func:`kdfair_core.datasets.load`.
+    build : callable, optional
+        From the data set, what makes the network of an identity, in place of the names of
+        :func:`kdfair_core.models.build`.
     """
 
     name: str
@@ -152,6 +162,8 @@ class Study:
     profiles: dict[str, Profile] = field(repr=False)
     attributes: tuple[str, ...] = ()
     in_paper: bool = True
+    load: Callable[..., Any] | None = field(default=None, repr=False)
+    build: Callable[..., Any] | None = field(default=None, repr=False)
 
     def profile(self, name: str) -> Profile:
         """Profile of that name, or ValueError with the choices."""

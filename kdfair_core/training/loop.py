@@ -42,14 +42,22 @@ class Lesson:
     ----------
     temperature, alpha, soft_factor : Tensor, shape [learner]
         T, the weight of the soft term (0: learn from labels alone) and s(T).
+    soft_loss : callable
+        The soft term; see :func:`kdfair_core.distillation.distillation_loss`.
     """
 
     temperature: Tensor
     alpha: Tensor
     soft_factor: Tensor
+    soft_loss: distillation.LossOf = distillation.hinton
 
     @classmethod
-    def of(cls, identities: Sequence[dict], device: torch.device) -> Lesson:
+    def of(
+        cls,
+        identities: Sequence[dict],
+        device: torch.device,
+        soft_loss: distillation.LossOf = distillation.hinton,
+    ) -> Lesson:
         """The lesson of the runs with these identities."""
         rows = [
             (
@@ -61,7 +69,8 @@ class Lesson:
             else (1.0, 0.0, 1.0)
             for i in identities
         ]
-        return cls(*torch.tensor(rows, dtype=torch.float32, device=device).T)
+        temperature, alpha, factor = torch.tensor(rows, dtype=torch.float32, device=device).T
+        return cls(temperature, alpha, factor, soft_loss)
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
@@ -243,6 +252,7 @@ def _losses(
             temperature=lesson.temperature[which],
             alpha=lesson.alpha[which],
             soft_factor=lesson.soft_factor[which],
+            soft_loss=lesson.soft_loss,
         )
 
 

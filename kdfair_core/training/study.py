@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from kdfair_core.datasets import Dataset
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Study
 from kdfair_core.training.loop import OutOfTime
-from kdfair_core.training.plan import Identity, narrowed, plan
+from kdfair_core.training.plan import Identity, Sweep, narrowed, plan
 from kdfair_core.training.sweep import FinishedRun, train_sweep
 from kdfair_core.training.views import DatasetViews, stable_seed
 
@@ -46,7 +47,8 @@ def run_study(
     Parameters
     ----------
     study, profile : str
-        Names out of :mod:`kdfair_core.studies`; a :class:`Study` of one's own works too.
+        Names out of :mod:`kdfair_core.studies`, or ``my_study.py:STUDY``; a :class:`Study` of
+        one's own works too.
     store : RunStore
         Where finished runs and checkpoints lie.
     seeds, temperatures, alphas, soft_scales : iterable, optional
@@ -91,35 +93,56 @@ def run_study(
     sweeps = [s for s in plan(study, profile, has=store.has, seeds=seeds) if s.missing]
     if not sweeps:
         return 0
-    dataset = datasets.load(study.dataset, root=data_root, **study.profile(profile).dataset)
+    options = study.profile(profile).dataset
+    if study.load is None:
+        dataset = datasets.load(study.dataset, root=data_root, **options)
+    else:
+        dataset = study.load(**options)
     if len(dataset.class_names) != study.n_classes:
         raise ValueError(
             f"data set {study.dataset!r} has {len(dataset.class_names)} classes; "
             f"study {study.name!r} expects {study.n_classes}"
         )
-    views = DatasetViews(dataset, pick_device(device))
-    deadline = None if limit is None else time.monotonic() + 60 * limit
+    return run_sweeps(
+        sweeps,
+        DatasetViews(dataset, pick_device(device)),
+        (study.build or catalogue_networks)(dataset),
+        store,
+        time_limit=limit,
+        progress=progress,
+        compiled=compiled,
+    )
+
+
+def run_sweeps(
+    sweeps: Sequence[Sweep],
+    views: DatasetViews,
+    build: Callable[[Identity], nn.Module],
+    store: RunStore,
+    *,
+    time_limit: float | None = None,
+    progress: bool = True,
+    **how: Any,
+) -> int:
+    """Train sweeps one after another and store what they give; the number of runs written.
+
+    ``how`` goes to :func:`kdfair_core.training.sweep.train_sweep`.
+    """
+    deadline = None if time_limit is None else time.monotonic() + 60 * time_limit
+    how = {"stored_weights": store.weights} | how
     written = 0
     with tqdm(
-        total=sum(sweep.steps(len(dataset.train)) for sweep in sweeps),
+        total=sum(sweep.steps(len(views.dataset.train)) for sweep in sweeps),
         unit="step",
         unit_scale=True,
         smoothing=0.02,
         disable=not progress,
-        desc=f"{study.name}/{profile}",
+        desc="/".join(str(sweeps[0].students[0][key]) for key in ("study", "profile")),
     ) as bar:
+        how |= {"checkpoints": store.checkpoint, "deadline": deadline, "tick": bar.update}
         for sweep in sweeps:
             try:
-                for finished in train_sweep(
-                    sweep,
-                    views,
-                    catalogue_networks(dataset),
-                    stored_weights=store.weights,
-                    checkpoints=store.checkpoint,
-                    deadline=deadline,
-                    tick=bar.update,
-                    compiled=compiled,
-                ):
+                for finished in train_sweep(sweep, views, build, **how):
                     written += store_runs(store, finished)
             except OutOfTime:
                 bar.write(f"time limit reached in seed {sweep.seed}; run again to go on")

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from kdfair_core.checkpoints import Checkpoint
+from kdfair_core.distillation import LossOf, named_loss
 from kdfair_core.files import tensors_sha256
 from kdfair_core.runs import run_name
 from kdfair_core.studies import recipe_of
@@ -25,6 +26,7 @@ from kdfair_core.training.loop import Lesson, read_checkpoint, train
 from kdfair_core.training.machine import environment
 from kdfair_core.training.plan import Identity, Sweep, checkpoint_of
 from kdfair_core.training.teacher import (
+    GivenOutputs,
     TeacherOutputs,
     has_features,
     logits_and_features,
@@ -55,6 +57,8 @@ def train_sweep(
     deadline: float | None = None,
     tick: Callable[[int], object] | None = None,
     compiled: bool | None = None,
+    soft_loss: LossOf | None = None,
+    teacher_logits: np.ndarray | None = None,
 ) -> Iterator[list[FinishedRun]]:
     """Train what is missing of a sweep.
 
@@ -76,6 +80,10 @@ def train_sweep(
         Told of finished steps, each network's counted.
     compiled : bool, optional
         Whether networks for images run as compiled programs; by default where their start-up pays.
+    soft_loss : callable, optional
+        In place of the one that the recipe names.
+    teacher_logits : float array [training example, class], optional
+        What the students learn from, where there is no network to ask; without augmentation.
 
     Yields
     ------
@@ -89,11 +97,15 @@ def train_sweep(
         At the deadline.
     """
     pending = sweep.to_train()
-    one = _Trained(views, build, checkpoints, deadline, tick, compiled)
+    one = _Trained(views, build, checkpoints, deadline, tick, compiled, soft_loss)
     students = [identity for identity in pending if identity != sweep.teacher]
     lessons: dict[str, str] = {}
-    teacher = None
-    if sweep.teacher is not None:
+    teacher: TeacherOutputs | None = None
+    if teacher_logits is not None and students:
+        shown = views("train", recipe_of(students[0]["recipe"]).augment)
+        teacher = GivenOutputs(teacher_logits, shown)
+        lessons = {"teacher_weights": tensors_sha256({"logits": teacher_logits})}
+    elif sweep.teacher is not None:
         network = build(sweep.teacher)
         if sweep.teacher in pending:
             if not has_features(network):
@@ -136,6 +148,7 @@ class _Trained:
     deadline: float | None
     tick: Callable[[int], object] | None
     compiled: bool | None
+    soft_loss: LossOf | None
 
     def train(
         self,
@@ -166,13 +179,14 @@ class _Trained:
             seeds=[stable_seed("draws", name) for name in names],
             compiled=self.compiles(recipe, len(members)),
         )
+        soft_loss = self.soft_loss or named_loss(recipe.loss)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             history, seconds = train(
                 learners,
                 self.views("train", recipe.augment),
                 recipe,
                 seed=pending[0]["seed"],
-                lesson=Lesson.of(members, device),
+                lesson=Lesson.of(members, device, soft_loss),
                 teacher=teacher,
                 checkpoint=checkpoint,
                 names=names,
@@ -186,7 +200,7 @@ class _Trained:
             "data": self.views.fingerprint,
         }
         finished = [
-            self.finished(identity, network, losses, note | lessons)
+            finished_run(identity, network, losses, self.views, note | lessons)
             for identity, network, losses in zip(members, learners.finish(), history, strict=True)
         ]
         yield finished
@@ -195,48 +209,56 @@ class _Trained:
 
     def compiles(self, recipe: Any, n_learners: int) -> bool:
         """Whether a training of so many networks runs as compiled programs."""
-        if self.views.dataset.kind == "texts":  # they come in too many shapes
+        if self.views.dataset.kind != "images":  # texts come in too many shapes
             return False
         shown = len(self.views.dataset.train.y) * recipe.epochs * n_learners
         pays = compiling.pays(shown, self.views.device)
         return pays if self.compiled is None else self.compiled
 
-    def finished(
-        self, identity: Identity, network: nn.Module, losses: np.ndarray, note: dict[str, Any]
-    ) -> FinishedRun:
-        """The run of a trained network: its predictions on the test set, in float32."""
-        test, dataset = self.views("test"), self.views.dataset
-        n_classes = len(dataset.class_names)
-        teacher = identity["role"] == "teacher"
-        if teacher and has_features(network):
-            with logits_and_features(network) as call:
-                both = predict(network, test, call=call).cpu().numpy()
-        else:
-            both = predict(network, test).cpu().numpy()
-        logits, features = np.split(both, [n_classes], axis=1)
-        diverged = not (np.isfinite(losses).all() and np.isfinite(logits).all())
-        if diverged:
-            warnings.warn(f"run {run_name(identity)} diverged", RuntimeWarning, stacklevel=2)
-        prediction = logits.argmax(1)
-        arrays = {
-            "logits": np.clip(logits, -65504, 65504).astype(np.float16),
-            "prediction": prediction.astype(np.uint16 if n_classes > 256 else np.uint8),
-            "history": losses[:, None],
-        }
-        if features.shape[1]:
-            arrays["features"] = features.astype(np.float16)
-        weights = _weights(network) if teacher else None
-        info = {
-            "accuracy": float((prediction == dataset.test.y).mean()),
-            "diverged": diverged,
-            "parameters": sum(p.numel() for p in network.parameters()),
-            "history_columns": ["loss"],
-            "environment": environment(self.views.device),
-            **note,
-        }
-        if weights is not None:
-            info["weights"] = tensors_sha256(weights)
-        return FinishedRun(identity, arrays, info, weights)
+
+def finished_run(
+    identity: Identity,
+    network: nn.Module,
+    losses: np.ndarray,
+    views: DatasetViews,
+    note: dict[str, Any],
+) -> FinishedRun:
+    """The run of a trained network: its predictions on the test set, in float32.
+
+    ``losses`` [epoch] and ``note`` are what training knows of it.
+    """
+    test, dataset = views("test"), views.dataset
+    n_classes = len(dataset.class_names)
+    teacher = identity["role"] == "teacher"
+    if teacher and has_features(network):
+        with logits_and_features(network) as call:
+            both = predict(network, test, call=call).cpu().numpy()
+    else:
+        both = predict(network, test).cpu().numpy()
+    logits, features = np.split(both, [n_classes], axis=1)
+    diverged = not (np.isfinite(losses).all() and np.isfinite(logits).all())
+    if diverged:
+        warnings.warn(f"run {run_name(identity)} diverged", RuntimeWarning, stacklevel=2)
+    prediction = logits.argmax(1)
+    arrays = {
+        "logits": np.clip(logits, -65504, 65504).astype(np.float16),
+        "prediction": prediction.astype(np.uint16 if n_classes > 256 else np.uint8),
+        "history": losses[:, None],
+    }
+    if features.shape[1]:
+        arrays["features"] = features.astype(np.float16)
+    weights = _weights(network) if teacher else None
+    info = {
+        "accuracy": float((prediction == dataset.test.y).mean()),
+        "diverged": diverged,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "history_columns": ["loss"],
+        "environment": environment(views.device),
+        **note,
+    }
+    if weights is not None:
+        info["weights"] = tensors_sha256(weights)
+    return FinishedRun(identity, arrays, info, weights)
 
 
 def _weights(network: nn.Module) -> dict[str, np.ndarray]:

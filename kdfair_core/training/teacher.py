@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -89,6 +90,30 @@ class TeacherOutputs:
             return self.table[batch.index, batch.view]
         with torch.no_grad(), autocast(batch.labels.device, self.precision):
             return self._call(*batch.inputs).float()
+
+
+class GivenOutputs(TeacherOutputs):
+    """A teacher's logits that were stored, one row an example: there is no network to ask.
+
+    Raises
+    ------
+    ValueError
+        For logits that are not finite ``[example, class]``, and for views that are augmented.
+    """
+
+    def __init__(self, logits: np.ndarray, views: Views) -> None:
+        if views.n_views != 1:
+            raise ValueError(
+                "the teacher's logits are of the examples as they are, and augmentation would show "
+                "students other images: leave augment empty, or give the teacher's network"
+            )
+        if logits.shape[0] != len(views) or logits.ndim != 2 or not np.isfinite(logits).all():
+            raise ValueError(
+                f"the teacher's logits have shape {logits.shape}; expected finite numbers "
+                f"[{len(views)}, class], a row a training example"
+            )
+        device = views.labels.device
+        self.table = torch.as_tensor(logits, dtype=torch.float32, device=device)[:, None]
 
 
 def has_features(network: nn.Module) -> bool:

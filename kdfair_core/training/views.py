@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdfair_core.datasets import Dataset, Split, fingerprint
+from kdfair_core.datasets import Dataset, Inputs, Split, fingerprint
 from kdfair_core.training.plan import steps_per_epoch
 
 
@@ -221,7 +221,49 @@ class TokenViews:
         return Batch(index, inputs, self.labels[index], torch.zeros_like(index))
 
 
-Views = ImageViews | TokenViews
+class ArrayViews:
+    """Arrays of any shape, shown as they are; several of them are a network's several inputs.
+
+    Floats become float32, whole numbers int64.
+    """
+
+    n_views = 1
+
+    def __init__(self, split: Split, device: torch.device) -> None:
+        arrays = split.x.arrays if isinstance(split.x, Inputs) else (np.asarray(split.x),)
+        self.inputs = tuple(_as_tensor(array).to(device) for array in arrays)
+        self.labels = torch.as_tensor(split.y, device=device).long()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def steps(self, batch_size: int) -> int:
+        """Batches of an epoch."""
+        return steps_per_epoch(len(self), batch_size)
+
+    def epoch(self, seed: int, epoch: int, batch_size: int, *, start: int = 0) -> Iterator[Batch]:
+        """Every example once, in random order, but for a last batch of one; see ImageViews."""
+        draws = torch.Generator().manual_seed(stable_seed("views", seed, epoch))
+        order = torch.randperm(len(self), generator=draws)
+        chunks = [chunk for chunk in order.split(batch_size) if len(chunk) > 1]
+        yield from map(self._batch, chunks[start:])
+
+    def batches(self, batch_size: int, view: int = 0) -> Iterator[Batch]:
+        """Every example once, in order."""
+        yield from map(self._batch, torch.arange(len(self)).split(batch_size))
+
+    def _batch(self, chunk: Tensor) -> Batch:
+        index = chunk.to(self.labels.device)
+        inputs = tuple(array[index] for array in self.inputs)
+        return Batch(index, inputs, self.labels[index], torch.zeros_like(index))
+
+
+def _as_tensor(array: np.ndarray) -> Tensor:
+    kind = {"f": torch.float32, "b": torch.bool}.get(array.dtype.kind, torch.int64)
+    return torch.as_tensor(np.ascontiguousarray(array)).to(kind)
+
+
+Views = ImageViews | TokenViews | ArrayViews
 
 
 def make_views(
@@ -230,6 +272,13 @@ def make_views(
     """Views of one split of a data set, as its ``kind`` says."""
     if dataset.kind == "texts":
         return TokenViews(split, device)
+    if dataset.kind == "arrays":
+        if augment:
+            raise ValueError(
+                f"augmentation {', '.join(augment)} is for images; data set {dataset.name!r} "
+                "holds arrays: leave augment empty"
+            )
+        return ArrayViews(split, device)
     return ImageViews(split, dataset.mean, dataset.std, device, augment)
 
 
