@@ -53,7 +53,7 @@ def extras(*names: str) -> set[str]:
 
 
 MODULES = {"pillow": "PIL", "jupyter-book": "jupyter_book", "sphinx-exercise": "sphinx_exercise"}
-MODULES |= {"vl-convert-python": "vl_convert"}
+MODULES |= {"vl-convert-python": "vl_convert", "scikit-learn": "sklearn"}
 
 
 def without(*kept: str) -> str:

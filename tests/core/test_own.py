@@ -1,6 +1,7 @@
 """One's own data, teacher and student, nothing of the package edited."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -403,3 +404,10 @@ def test_a_package_may_bring_studies(monkeypatch):
     assert studies.get("theirs").name == "trifeature"
     with pytest.raises(ValueError, match=r"unknown study 'x'; expected one of svhn, .*theirs"):
         studies.get("x")
+
+
+def test_the_published_example_is_whole():
+    root = Path(__file__).parents[2] / "data" / "examples"
+    results.validate("digits", root=root)
+    found = results.load("digits", root=root)
+    assert len(found.runs) == 40 and found.attributes == ("ink",)
