@@ -10,8 +10,8 @@ from bs4 import BeautifulSoup
 pytestmark = pytest.mark.browser
 
 
-# preload: axe would fetch style sheets, which Chromium refuses a page from a folder. Details of what
-# passes would take half of the time.
+# preload: axe would fetch style sheets, which Chromium refuses a page from a folder. Details of
+# what passes would take half of the time.
 AXE = {"preload": False, "resultTypes": ["violations"]}
 
 
