@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from kdfair_core.models.lenet import LeNet5, StackedLeNet5
+from kdfair_core.models.resnet import SmallResNet, StackedSmallResNet
 from kdfair_core.training.compiling import Compiled
 from kdfair_core.training.views import stable_seed
 
@@ -252,17 +253,26 @@ def make_learners(
         to_device(network, device)
     seeds = range(len(networks)) if seeds is None else seeds
     # by exact type: a subclass may have a forward of its own
-    lenets = [network for network in networks if type(network) is LeNet5]
-    if len(lenets) == len(networks) > 1:
-        size = STACK if device.type == "cpu" else len(networks)
-        slices = [slice(i, min(i + size, len(lenets))) for i in range(0, len(lenets), size)]
-        stacks = [to_device(StackedLeNet5(lenets[s]), device) for s in slices]
-        parts = [Part(stack, s, True) for stack, s in zip(stacks, slices, strict=True)]
-        log.info("%d LeNet-5 on %s, up to %d as one program", len(networks), device, size)
-        return Learners(networks, seeds, parts)
+    kinds = {type(network) for network in networks}
+    shapes = {tuple((n, t.shape) for n, t in m.state_dict().items()) for m in networks}
+    gpu = device.type == "cuda"
+    stacked = len(networks) > 1 and len(shapes) == 1
+    if stacked and (kinds == {LeNet5} or (gpu and kinds == {SmallResNet})):
+        size = len(networks) if gpu else STACK
+        slices = [slice(i, min(i + size, len(networks))) for i in range(0, len(networks), size)]
+        members: list[Any] = list(networks)
+        parts = []
+        for which in slices:
+            of: Any = members[which]
+            stack = StackedLeNet5(of) if kinds == {LeNet5} else StackedSmallResNet(of, halved=gpu)
+            parts.append(Part(to_device(stack, device), which, True))
+        name = kinds.pop().__name__
+        log.info("%d %s on %s, up to %d as one program", len(networks), name, device, size)
+        return Learners(networks, seeds, parts, compiled=compiled and name != "LeNet5")
+    lenets = LeNet5 in kinds
     learners = Learners(networks, seeds, compiled=compiled and not lenets)
     way = "one after another" if learners.draws or len(networks) == 1 else "side by side"
-    kinds = ", ".join(sorted({type(network).__name__ for network in networks}))
+    named = ", ".join(sorted(kind.__name__ for kind in kinds))
     program = ", compiled" if learners.compiled else ""
-    log.info("%d %s on %s, %s%s", len(networks), kinds, device, way, program)
+    log.info("%d %s on %s, %s%s", len(networks), named, device, way, program)
     return learners

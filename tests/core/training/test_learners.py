@@ -122,7 +122,7 @@ def test_the_log_says_which_way_was_taken(caplog):
         make_learners(lenets(5), CPU)
         make_learners(lenets(2, Half), CPU)
     assert caplog.messages == [
-        "5 LeNet-5 on cpu, up to 4 as one program",
+        "5 LeNet5 on cpu, up to 4 as one program",
         "2 Half on cpu, one after another",
     ]
 
