@@ -43,8 +43,12 @@ class Checkpoint:
             os.replace(aside / self.path.name, self.path)
             sync_folder(self.path.parent)
 
-    def load(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+    def load(
+        self, *, any_identity: bool = False
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
         """Return ``(meta, tensors)`` as saved last, or None if nothing is stored.
+
+        With ``any_identity``, whatever it belongs to.
 
         Raises
         ------
@@ -72,7 +76,7 @@ class Checkpoint:
                 f"the checkpoint {self.path} is damaged (its content has SHA-256 {found[:16]}..., "
                 f"it was saved with {expected[:16]}...): {again}"
             )
-        if stored["identity"] != self.identity:
+        if stored["identity"] != self.identity and not any_identity:
             raise ValueError(
                 f"the checkpoint {self.path} belongs to another training "
                 f"({_difference(stored['identity'], self.identity)}): {again}, or keep the runs of "
