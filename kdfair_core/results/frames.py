@@ -303,7 +303,8 @@ class Results:
             frame.attrs = {}
             return frame.assign(class_name=self.classes)
 
-        return self._compared(compare)
+        of_class = ["class", "mean_a", "mean_b", "effect", "statistic", "p_value", "significant"]
+        return self._compared(compare, [*of_class, "class_name"])
 
     def affected_counts(self, *, level: float = 0.05) -> pd.DataFrame:
         """#SC and #TC: the number of significant classes, and what chance alone would give.
@@ -335,7 +336,8 @@ class Results:
             }
             return pd.DataFrame([row])
 
-        return self._compared(compare)
+        counts = ["n_classes", "significant", "significant_bh"]
+        return self._compared(compare, [*counts, "chance_low", "chance_mean", "chance_high"])
 
     def disagreement(self) -> pd.DataFrame:
         """Disagreement matrices of the teacher and its student, mean over seeds (equation 7).
@@ -419,9 +421,9 @@ class Results:
             yield str(key[0]), dict(zip(SETTING, key[1:], strict=True)), runs
 
     def _compared(
-        self, compare: Callable[[NDArray[Any], NDArray[Any]], pd.DataFrame]
+        self, compare: Callable[[NDArray[Any], NDArray[Any]], pd.DataFrame], columns: list[str]
     ) -> pd.DataFrame:
-        """Join what ``compare`` makes of the runs of every two sides that are compared."""
+        """Join what ``compare`` makes of the runs of every two sides; it gives these columns."""
         position = {role: runs["run"].to_numpy() for role, runs in self._sound().groupby("role")}
         frames = []
         for comparison, role_a, role_b in [
@@ -437,7 +439,7 @@ class Results:
                         frame.insert(place, name, value)
                     frame.insert(0, "comparison", comparison)
                     frames.append(frame)
-        return _joined(frames, ["comparison", *SETTING])
+        return _joined(frames, ["comparison", *SETTING, *columns])
 
 
 def _summary(frame: pd.DataFrame, floors: dict[str, float], level: float) -> pd.DataFrame:
