@@ -87,7 +87,7 @@ def distill(
         How students are trained, and the teacher (as they are, by default). Without one: 20 epochs
         of SGD in one cycle, no augmentation.
     loss : str or callable
-        The soft term: a name out of :data:`kdfair_core.distillation.LOSSES`, or a function of
+        The soft term: a name out of ``kdfair_core.distillation.LOSSES``, or a function of
         ``(student_logits, teacher_logits, labels, temperature)`` of one student's batch that
         returns a mean or a value an example. The whole loss is ``alpha * s(T) * loss +
         (1 - alpha) * cross-entropy``.
@@ -97,7 +97,7 @@ def distill(
         Names the study in the store. Change it when you change a network's code in a way that its
         initial weights do not show.
     device, time_limit, compiled, progress
-        As in :func:`kdfair_core.training.run_study`.
+        As in ``kdfair_core.training.run_study``.
 
     Returns
     -------

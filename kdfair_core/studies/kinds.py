@@ -45,7 +45,7 @@ class Recipe:
     nesterov : bool
         Nesterov's momentum, for SGD.
     loss : str
-        The soft term, a name out of :data:`kdfair_core.distillation.LOSSES` ("kd": the paper's).
+        The soft term, a name out of ``kdfair_core.distillation.LOSSES`` ("kd": the paper's).
     """
 
     epochs: int = 100
@@ -151,7 +151,7 @@ class Study:
         :func:`kdfair_core.datasets.load`.
     build : callable, optional
         From the data set, what makes the network of an identity, in place of the names of
-        :func:`kdfair_core.models.build`.
+        ``kdfair_core.models.build``.
     """
 
     name: str
