@@ -41,7 +41,7 @@ def report(
     Parameters
     ----------
     found : Results
-        Of :func:`kdfair_core.distill` or :func:`kdfair_core.results.load`.
+        Of ``kdfair_core.distill`` or ``kdfair_core.results.load``.
     out : path
         The file, ending in ``.html``.
     title : str, optional
