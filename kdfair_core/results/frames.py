@@ -115,8 +115,15 @@ class Results:
     def _values(self, key: str) -> list[Any]:
         return sorted({run[key] for run in self.manifest["runs"] if run["role"] == "ds"})
 
-    def only(self, *, seeds: Any = None, temperatures: Any = None, alphas: Any = None) -> Results:
-        """Return the results of some seeds (null seeds count), temperatures and alphas alone.
+    def only(
+        self,
+        *,
+        seeds: Any = None,
+        temperatures: Any = None,
+        alphas: Any = None,
+        soft_scales: Any = None,
+    ) -> Results:
+        """Return the results of some seeds (null seeds count) and settings alone.
 
         Raises
         ------
@@ -128,6 +135,7 @@ class Results:
             ("seed", None if seeds is None else asked.seeds(seeds)),
             ("temperature", None if temperatures is None else asked.temperatures(temperatures)),
             ("alpha", None if alphas is None else asked.alphas(alphas)),
+            ("soft_scale", None if soft_scales is None else asked.soft_scales(soft_scales)),
         ):
             if chosen is None:
                 continue
@@ -135,9 +143,9 @@ class Results:
             there = sorted({value for value in values if value is not None})
             for value in chosen:
                 if value not in there:
-                    listed = ", ".join(f"{v:g}" for v in there) or "none"
+                    listed = ", ".join(map(str, there)) or "none"
                     raise ValueError(
-                        f"{key} {value:g} is not among the results of {self.study}/"
+                        f"{key} {value} is not among the results of {self.study}/"
                         f"{self.profile}; there are {listed}"
                     )
             keep &= [value is None or value in chosen for value in values]
