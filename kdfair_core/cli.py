@@ -229,7 +229,7 @@ def _prepare_run(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
     parser.add_argument("--device", default="auto", help="cpu, cuda, ... (auto: a GPU if any)")
     parser.add_argument(
         "--precision",
-        choices=["fp32", "bf16"],
+        choices=["fp32", "tf32", "bf16"],
         help="in place of the recipe's; such runs are of another recipe and not published",
     )
     parser.add_argument(

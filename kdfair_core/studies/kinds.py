@@ -35,8 +35,8 @@ class Recipe:
         Out of "crop" (random crop after padding by an eighth of the side, 4 pixels for 32) and
         "flip" (horizontal).
     precision : str
-        "fp32", or "bf16": bfloat16 autocast, weights in float32. Predictions are always made in
-        float32.
+        "fp32": float32, on a GPU too; "tf32": products of float32 in TF32 on a GPU; or "bf16":
+        bfloat16 autocast, weights in float32. Predictions are always made in float32.
     pretrained : bool
         Start from public weights.
     schedule : str

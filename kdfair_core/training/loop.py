@@ -20,7 +20,7 @@ from kdfair_core import distillation
 from kdfair_core.checkpoints import Checkpoint
 from kdfair_core.studies import Recipe
 from kdfair_core.training.learners import Learners
-from kdfair_core.training.teacher import TeacherOutputs, autocast
+from kdfair_core.training.teacher import TeacherOutputs, autocast, products
 from kdfair_core.training.views import Batch, Views
 
 CHECKPOINT_MINUTES = 5
@@ -181,7 +181,7 @@ def train(
             arrays = {n: t.detach().cpu().contiguous().numpy() for n, t in tensors.items()}
             checkpoint.save({**meta, "seconds": spent}, arrays)
 
-    with learners:
+    with learners, products(device, recipe.precision):
         for epoch in range(done // steps_per_epoch, recipe.epochs):
             batches = views.epoch(seed, epoch, recipe.batch_size, start=done % steps_per_epoch)
             for batch, wanted in _taught(batches, teacher, learners):

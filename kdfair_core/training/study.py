@@ -56,7 +56,7 @@ def run_study(
     device : str
         "cpu", "cuda", ...; "auto" takes a GPU if there is one.
     precision : str, optional
-        "fp32" or "bf16" in place of the recipes'.
+        "fp32", "tf32" (on a GPU) or "bf16" in place of the recipes'.
     compiled : bool, optional
         Whether networks for images run as compiled programs; by default where their start-up pays
         (see :mod:`kdfair_core.training.compiling`).

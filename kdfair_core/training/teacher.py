@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +14,11 @@ from kdfair_core.training.compiling import Compiled
 from kdfair_core.training.views import Batch, Views
 
 EVALUATION_BATCH = 250
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "tf32", "bf16")
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Mixed precision for "bf16", nothing for "fp32".
+    """Mixed precision for "bf16", nothing for "fp32" and "tf32" (see :func:`products`).
 
     Raises
     ------
@@ -28,6 +29,28 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
         expected = " or ".join(PRECISIONS)
         raise ValueError(f"unknown precision {precision!r}; expected {expected}")
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+@contextmanager
+def products(device: torch.device, precision: str) -> Iterator[None]:
+    """Inside, float32 products on a GPU are made in float32, or in TF32 if that is asked for.
+
+    Left to itself, torch makes those of convolutions in TF32, ten bits of mantissa. What was set
+    before is set again afterwards. On a CPU there is no TF32.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    backends: Any = torch.backends
+    kinds = (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn)
+    before = [kind.fp32_precision for kind in kinds]
+    for kind in kinds:
+        kind.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+    try:
+        yield
+    finally:
+        for kind, value in zip(kinds, before, strict=True):
+            kind.fp32_precision = value
 
 
 @torch.no_grad()
@@ -45,12 +68,13 @@ def predict(
     """
     network.eval()
     out: Tensor | None = None
-    for batch in views.batches(EVALUATION_BATCH, view):
-        with autocast(batch.labels.device, precision):
-            rows = (call or network)(*batch.inputs).float()
-        if out is None:
-            out = rows.new_empty((len(views), rows.shape[1]))
-        out[batch.index] = rows
+    with products(views.labels.device, precision):
+        for batch in views.batches(EVALUATION_BATCH, view):
+            with autocast(batch.labels.device, precision):
+                rows = (call or network)(*batch.inputs).float()
+            if out is None:
+                out = rows.new_empty((len(views), rows.shape[1]))
+            out[batch.index] = rows
     if out is None:
         raise ValueError("no examples to predict: the split is empty")
     return out

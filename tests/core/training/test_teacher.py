@@ -1,5 +1,7 @@
 """A teacher's answers and features are read without leaving anything behind."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +9,13 @@ from torch import nn
 
 from kdfair_core import models
 from kdfair_core.datasets import Dataset, Split
-from kdfair_core.runs import RunStore
+from kdfair_core.runs import RunStore, run_name
 from kdfair_core.studies import Profile, Recipe, Study, teacher_identity
-from kdfair_core.training import compiling
+from kdfair_core.training import compiling, loop
+from kdfair_core.training import teacher as teacher_module
 from kdfair_core.training.plan import plan
 from kdfair_core.training.sweep import train_sweep
-from kdfair_core.training.teacher import has_features, logits_and_features
+from kdfair_core.training.teacher import has_features, logits_and_features, products
 from kdfair_core.training.views import DatasetViews
 
 CPU = torch.device("cpu")
@@ -48,6 +51,39 @@ class Own(nn.Module):
     def forward(self, x):
         self.looks += not self.training
         return self.linear(self.conv(x).mean((2, 3)).relu())
+
+
+@pytest.mark.parametrize(
+    ("precision", "inside"), [("fp32", "ieee"), ("bf16", "ieee"), ("tf32", "tf32")]
+)
+def test_fp32_on_a_gpu_is_float32_and_settings_come_back(precision, inside):
+    """The settings are there without a GPU; only whether they are used is not."""
+    kinds = (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn)
+    before = [kind.fp32_precision for kind in kinds]
+    with pytest.raises(RuntimeError, match="inside"), products(torch.device("cuda"), precision):
+        assert [kind.fp32_precision for kind in kinds] == [inside] * 3
+        raise RuntimeError("inside")
+    assert [kind.fp32_precision for kind in kinds] == before
+    with products(CPU, precision):
+        assert [kind.fp32_precision for kind in kinds] == before
+
+
+def test_training_and_predicting_go_through_it(monkeypatch):
+    asked = []
+    real = teacher_module.products
+
+    def watched(device, precision):
+        asked.append(precision)
+        return real(device, precision)
+
+    monkeypatch.setattr(teacher_module, "products", watched)
+    monkeypatch.setattr(loop, "products", watched)
+    (sweep,) = plan(STUDY, "smoke", has=lambda identity: False, seeds=[0])
+    for identity in (sweep.teacher, *sweep.students):
+        identity["recipe"] = identity["recipe"] | {"precision": "tf32"}
+    sweep = replace(sweep, missing=tuple(run_name(i) for i in (sweep.teacher, *sweep.students)))
+    list(train_sweep(sweep, views(), lambda i: models.build("lenet5", 3, in_shape=(3, 16, 16))))
+    assert asked == ["tf32", "fp32", "tf32", "fp32", "fp32", "fp32"]  # predictions: always float32
 
 
 def hooks(network):
