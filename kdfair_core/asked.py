@@ -76,6 +76,39 @@ def minutes(value: Any) -> float | None:
     return float(value)
 
 
+def count(what: str, value: Any, low: int = 1) -> int:
+    """A whole number from ``low``, or ValueError that names it."""
+    whole = isinstance(value, Integral) or (_is_number(value) and value == np.floor(value))
+    if not whole or not _is_number(value) or not low <= value <= LARGEST_SEED:
+        raise ValueError(f"{what} is {shown(value)}; expected a whole number from {low}")
+    return int(value)
+
+
+def share(what: str, value: Any) -> float:
+    """A number between 0 and 1, both excluded, or ValueError that names it."""
+    if not _is_number(value) or not 0 < value < 1:
+        raise ValueError(f"{what} is {shown(value)}; expected a number between 0 and 1")
+    return float(value)
+
+
+def choice(what: str, value: Any, choices: Iterable[str]) -> str:
+    """One of some names, or ValueError that lists them."""
+    choices = list(choices)
+    if not isinstance(value, str) or value not in choices:
+        listed = ", ".join(choices) or "none"
+        raise ValueError(f"unknown {what} {shown(value)}; expected one of {listed}")
+    return value
+
+
+def floats(what: str, values: Any) -> np.ndarray:
+    """An array of floats, or ValueError that says what was given."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        kind = getattr(values, "dtype", type(values).__name__)
+        raise ValueError(f"{what} holds {kind} values; expected numbers") from None
+
+
 def number(value: Any) -> int | float:
     """A number in its one form: 4.0 is 4, and a float32 is what it prints as.
 

@@ -24,6 +24,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from kdfair_core import asked
+
 # What loads each data set: "module:function", a function of root and options. Imported when asked.
 REGISTRY: dict[str, str] = {
     "celeba": "celeba:load",
@@ -187,8 +189,7 @@ def load(name: str, *, root: str | os.PathLike[str] | None = None, **options: An
     DatasetMissing
         If the files are not there.
     """
-    if name not in REGISTRY:
-        raise ValueError(f"unknown data set {name!r}; expected one of {', '.join(names())}")
+    asked.choice("data set", name, names())
     folder = Path(root or os.environ.get("KDFAIR_DATA") or "datasets")
     module, _, function = REGISTRY[name].partition(":")
     make = getattr(importlib.import_module(f"{__name__}.{module}"), function)

@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from kdfair_core import asked
 from kdfair_core.datasets import Dataset, Split
 
 CANVAS, TEMPLATE, PERIOD = 224, 128, 10  # pixels, in the recipe
@@ -280,6 +281,8 @@ def load(
     seed : int
     """
     splits = []
+    n_train, n_test = asked.count("n_train", n_train), asked.count("n_test", n_test)
+    size = asked.count("size", size)
     for split, n in (("train", n_train), ("test", n_test)):
         x, codes = make(n, size=size, seed=seed, split=split)
         shape, texture, color = codes.T

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from kdfair_core.asked import shown
+from kdfair_core import asked
 
 
 class UndefinedMetricWarning(UserWarning):
@@ -42,7 +42,7 @@ def as_labels(
             pass
     if array.dtype.kind not in "iuf":
         raise ValueError(
-            f"{name} holds {array.dtype} values such as {shown(array.flat[0])}; "
+            f"{name} holds {array.dtype} values such as {asked.shown(array.flat[0])}; "
             "expected whole numbers from 0, one for each class"
         )
     if array.dtype.kind == "f":
@@ -62,9 +62,7 @@ def as_labels(
 
 def as_n_classes(n_classes: int) -> int:
     """A number of classes, at least two."""
-    if isinstance(n_classes, bool) or int(n_classes) != n_classes or n_classes < 2:
-        raise ValueError(f"n_classes is {n_classes!r}; expected a whole number from 2")
-    return int(n_classes)
+    return asked.count("n_classes", n_classes, 2)
 
 
 def same_length(**arrays: Any) -> int:
@@ -107,7 +105,7 @@ def as_weights(values: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
     """Example weights ``[example]``, finite and not negative."""
     if values is None:
         return None
-    weights = np.asarray(values, dtype=float)
+    weights = asked.floats("sample_weight", values)
     if weights.shape != (n,):
         raise ValueError(f"sample_weight has shape {weights.shape}; expected ({n},)")
     if not np.isfinite(weights).all() or (weights < 0).any():

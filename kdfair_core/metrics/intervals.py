@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from kdfair_core import asked
 from kdfair_core.metrics._checks import (
     as_groups,
     as_labels,
@@ -88,8 +89,7 @@ class FairnessBootstrap:
         seed: int,
     ) -> None:
         n_classes = as_n_classes(n_classes)
-        if n_boot < 2:
-            raise ValueError(f"n_boot is {n_boot}; expected at least 2")
+        n_boot = asked.count("n_boot", n_boot, 2)
         labels = as_labels("y_true", y_true, n_classes=n_classes)
         if len(y_pred) == 0:
             raise ValueError("y_pred is empty; expected predictions [run, example] of each model")
@@ -289,12 +289,8 @@ def _student(n_runs: int, n_boot: int, rng: np.random.Generator) -> Array:
 
 
 def _known(metric: str) -> str:
-    if metric not in METRICS:
-        raise ValueError(f"unknown metric {metric!r}; expected one of {', '.join(METRICS)}")
-    return metric
+    return asked.choice("metric", metric, METRICS)
 
 
 def _valid(level: float) -> float:
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level!r}; expected a number between 0 and 1")
-    return level
+    return asked.share("level", level)

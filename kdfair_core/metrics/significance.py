@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
+from kdfair_core import asked
+
 Floats = NDArray[np.float64]
 
 
@@ -28,9 +30,10 @@ def welch(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats, Floats]:
         Where neither side varies: NaN if the means agree (nothing was tested), else an infinite
         statistic and p = 0. Deviations at the level of rounding count as none.
     """
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    if a.shape[0] < 2 or b.shape[0] < 2:
-        raise ValueError(f"got {a.shape[0]} and {b.shape[0]} runs; expected at least two of each")
+    a, b = asked.floats("a", a), asked.floats("b", b)
+    runs = [len(side) if side.ndim else 0 for side in (a, b)]
+    if min(runs) < 2:
+        raise ValueError(f"got {runs[0]} and {runs[1]} runs; expected at least two of each")
     return welch_from_moments(moments(a), moments(b))
 
 
@@ -75,7 +78,7 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
         Rejecting those at most ``q`` keeps the expected share of false rejections among all
         rejections at ``q``, for independent and positively dependent tests.
     """
-    p = np.asarray(p_values, dtype=float)
+    p = asked.floats("p_values", p_values)
     if p.ndim != 1:
         raise ValueError(f"p_values has shape {p.shape}; expected [test]")
     adjusted = np.full(p.shape, np.nan)
@@ -117,11 +120,8 @@ def chance_count(n_classes: int, level: float = 0.05, *, confidence: float = 0.9
     ValueError
         For a negative number of classes, or a level or confidence outside (0, 1).
     """
-    if n_classes < 0:
-        raise ValueError(f"n_classes is {n_classes}; expected 0 or more")
-    for name, given in (("level", level), ("confidence", confidence)):
-        if not 0 < given < 1:
-            raise ValueError(f"{name} is {given!r}; expected a number between 0 and 1")
+    n_classes = asked.count("n_classes", n_classes, 0)
+    level, confidence = asked.share("level", level), asked.share("confidence", confidence)
     tail = (1 - confidence) / 2
     low, high = stats.binom.ppf([tail, 1 - tail], n_classes, level)
     return Chance(max(int(low), 0), n_classes * level, max(int(high), 0))

@@ -236,7 +236,7 @@ class Results:
         n_pairs, seed : int
             As in `kdfair_core.metrics.individual_unfairness`.
         """
-        if space not in self.features:
+        if space not in list(self.features):
             raise ValueError(
                 f"unknown feature space {space!r} of {self.study}/{self.profile}; expected one of "
                 f"{', '.join(self.features) or 'none: no features are published'}"
@@ -401,7 +401,7 @@ class Results:
         return values
 
     def _groups_of(self, attribute: str) -> tuple[str, ...]:
-        if attribute not in self.group_names:
+        if attribute not in self.attributes:
             raise ValueError(
                 f"unknown attribute {attribute!r} of study {self.study}; expected one of "
                 f"{', '.join(self.attributes) or 'none: the study has no sensitive attributes'}"
@@ -452,8 +452,7 @@ class Results:
 
 def _summary(frame: pd.DataFrame, floors: dict[str, float], level: float) -> pd.DataFrame:
     """Mean, deviation and interval over seeds of the columns that ``floors`` names."""
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level!r}; expected a number between 0 and 1")
+    asked.share("level", level)
     keys = ["role", *SETTING]
     parts = []
     for metric, floor in floors.items():

@@ -51,6 +51,8 @@ def get(name: str) -> Study:
     ValueError
         If there is none; the message names those there are.
     """
+    if not isinstance(name, str):
+        raise ValueError(f"study {asked.shown(name)}: expected a name, such as trifeature")
     if name in STUDIES:
         return STUDIES[name]
     path, _, variable = name.rpartition(":")

@@ -167,7 +167,7 @@ class Study:
 
     def profile(self, name: str) -> Profile:
         """Profile of that name, or ValueError with the choices."""
-        if name not in self.profiles:
+        if name not in list(self.profiles):
             raise ValueError(
                 f"unknown profile {name!r} of study {self.name!r}; "
                 f"expected one of {', '.join(self.profiles)}"

@@ -290,7 +290,9 @@ def test_killed_while_publishing(toy):
             [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
         )
         assert process.stdout.readline() == "ready\n"
-        time.sleep(0.1 + clock.uniform(0, 0.1))
+        while process.poll() is None and not list(toy.folder.parent.glob(".tmp-*")):
+            time.sleep(0.001)  # until it writes, however slow the machine
+        time.sleep(clock.uniform(0, 0.1))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         left += len(list(toy.folder.parent.glob(".*")))
