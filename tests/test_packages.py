@@ -48,7 +48,7 @@ def extras(*names: str) -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     chosen = [*project["dependencies"]]
     for name in names:
-        chosen += project["optional-dependencies"][name]
+        chosen += project["optional-dependencies"].get(name, [name])
     return {re.split("[^A-Za-z0-9_-]", one)[0] for one in chosen}
 
 
@@ -75,6 +75,11 @@ def without(*kept: str) -> str:
             "assert studies.names() and len(loaded.individual_fairness('teacher'))",
         ),
         (["train"], "import sys; from kdfair_core.cli import main; sys.exit(main(TRAIN))"),
+        # small networks ask for torch and safetensors alone
+        (
+            ["torch", "safetensors"],
+            "import sys; from kdfair_core.cli import main; sys.exit(main(TRAIN))",
+        ),
         (
             ["audit"],
             "from kdfair_audit import audit; import pandas as pd\n"
@@ -83,7 +88,7 @@ def without(*kept: str) -> str:
             "assert 'html' in audit(table, label='y', groups=['s'], distilled='p').to_html()",
         ),
     ],
-    ids=["core alone", "train", "audit"],
+    ids=["core alone", "train", "torch alone", "audit"],
 )
 def test_an_extra_brings_what_its_part_needs(kept, code, tmp_path):
     train = ["run", "trifeature", "--profile", "smoke", "--seeds", "0", "--temperatures", "4"]
