@@ -85,7 +85,7 @@ def distill(
         alone change.
     recipe, teacher_recipe : Recipe, optional
         How students are trained, and the teacher (as they are, by default). Without one: 20 epochs
-        of SGD in one cycle, no augmentation.
+        of SGD in one cycle, no augmentation. Crops and flips are for images; nothing else gets any.
     loss : str or callable
         The soft term: a name out of ``kdfair_core.distillation.LOSSES``, or a function of
         ``(student_logits, teacher_logits, labels, temperature)`` of one student's batch that
@@ -113,6 +113,9 @@ def distill(
     recipe = recipe or Recipe(
         epochs=20, lr=0.05, milestones=(), schedule="cycle", warmup=0.2, augment=()
     )
+    if dataset.kind != "images":
+        recipe = replace(recipe, augment=())
+        teacher_recipe = teacher_recipe and replace(teacher_recipe, augment=())
     if callable(loss):
         soft_loss = _each_student(loss)
         recipe = replace(recipe, loss=f"{loss.__module__}.{getattr(loss, '__qualname__', 'loss')}")
