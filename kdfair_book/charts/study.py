@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book import evidence
-from kdfair_book.evidence.collapse import collapsed
 from kdfair_core.results import Results
 
 from .figure import Figure, Panel
@@ -115,7 +114,6 @@ def fairness(
     without = [m for m in metrics if not known[m]]
     metrics = [m for m in metrics if known[m]]
 
-    fallen = _collapsed(results, attribute, alpha, scales)
     panels = []
     cut = False
     for metric in metrics:
@@ -128,8 +126,7 @@ def fairness(
             lines = pd.concat([lines, pd.DataFrame([perfect])], ignore_index=True)
         if lines["measured"].isna().all():
             lines = lines.drop(columns="measured")
-        single = fallen.assign(value=100 * fallen[metric])
-        chart = against_temperature(lines, results.temperatures, y_title=axis, fallen=single)
+        chart = against_temperature(lines, results.temperatures, y_title=axis)
         panels.append(Panel(chart, title, _trend(lines, said)))
         cut = cut or is_cut(lines)
 
@@ -151,7 +148,6 @@ def fairness(
                 for m in without
             )
             + (CUT if cut else "")
-            + (FALLEN if len(fallen) else "")
             + "*Turn the dial and ask "
             "whether the band of the DS leaves that of the NDS, and which way.*"
         ),
@@ -160,44 +156,8 @@ def fairness(
         table=_fairness_table(rows, metrics),
         temperatures=results.temperatures,
         start=start,
-        readout={
-            t: said + _said_fallen(fallen, t)
-            for t, said in _fairness_readout(rows, metrics, results.temperatures).items()
-        },
+        readout=_fairness_readout(rows, metrics, results.temperatures),
     )
-
-
-FALLEN = (
-    "Hollow points are single trainings that collapsed (under two thirds of the median accuracy of "
-    "their seeds), at the edge where they lie beyond the frame; the mean holds them too. "
-)
-
-
-def _collapsed(
-    results: Results, attribute: str, alpha: float, scales: Sequence[str]
-) -> pd.DataFrame:
-    """The distilled students that collapsed beside others of their kind: series, T, ``of`` how many
-    seeds, accuracy, dpd and eod."""
-    frame = results.group_fairness(attribute)
-    frame = frame[(frame["role"] == "ds") & (frame["alpha"] == alpha)]
-    parts = [pd.DataFrame(columns=["series", "T", "of", "accuracy", "dpd", "eod"])]
-    keys: Any
-    for keys, runs in frame.groupby(["soft_scale", "temperature"]):
-        scale, t = keys
-        low = runs[collapsed(runs["accuracy"])]
-        if scale in scales and len(low):
-            name = SCALE_NAMES[scale] if len(scales) > 1 else "DS"
-            parts.append(low.assign(series=name, T=t, of=len(runs)))
-    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
-
-
-def _said_fallen(fallen: pd.DataFrame, t: float) -> str:
-    """How many of how many trainings collapsed at a temperature, as a sentence."""
-    said = [
-        f"{name}: {len(runs)} of {runs['of'].iloc[0]} trainings collapsed"
-        for name, runs in fallen[fallen["T"] == t].groupby("series")
-    ]
-    return f" {'; '.join(said)}." if said else ""
 
 
 def _trend(lines: pd.DataFrame, said: str) -> str:

@@ -193,7 +193,6 @@ def against_temperature(
     digits: int = 2,
     band: Mapping[str, float] | None = None,
     zero: bool = False,
-    fallen: pd.DataFrame | None = None,
 ) -> Any:
     """Lines over the temperature, level lines for what has none, and the dial's place.
 
@@ -213,9 +212,6 @@ def against_temperature(
         Bounds "low" and "high" of a gray band (what chance alone would give).
     zero
         Whether the axis begins at zero.
-    fallen
-        Single runs that a mean would hide, drawn as hollow points: columns series, T, value; a
-        point beyond the frame stands at its edge.
     """
     measured = ["measured"] if "measured" in frame else []
     frame = frame.reindex(columns=["series", "T", "mean", "low", "high", *measured])
@@ -279,14 +275,6 @@ def against_temperature(
                 size=120, stroke=theme.LIGHT["surface"], strokeWidth=1.5, **points
             ).encode(x=x, y=y, tooltip=hover),
         ]
-    if fallen is not None and len(fallen):
-        value = fallen["value"].astype(float)
-        drawn = fallen[["series", "T"]].assign(value=value, mean=value.clip(min(shown), max(shown)))
-        above.append(
-            alt.Chart(rows_csv(drawn))
-            .mark_point(filled=False, size=45, strokeWidth=1.5, color=theme.LIGHT["mark"])
-            .encode(x=x, y=y, tooltip=tooltip("series:N", T="d", value=f".{digits}f"))
-        )
     between = [
         dial_rule(curves, x),
         levels.mark_rule(strokeWidth=2).encode(y=y, tooltip=hover, **stroked),

@@ -283,20 +283,3 @@ def test_an_undefined_metric_is_left_out_and_said():
     assert "EOD is not defined: fewer than two groups" in figure.caption
     assert "nan" not in " ".join(figure.readout.values())
     assert "**EOD** is not defined on this test set" in story.fairness(found, "color")
-
-
-def test_trainings_that_collapsed_stand_behind_the_mean_that_hides_them():
-    """Trifeature at T = 30: one of five seeds, said in the sentence and drawn as a point."""
-    found = published.load("trifeature")
-    figure = charts.fairness(found, "color", start=30)
-    runs = found.group_fairness("color")
-    of = (runs["role"] == "ds") & (runs["soft_scale"] == "T2") & (runs["temperature"] == 30)
-    low = runs.loc[of, "accuracy"].min()
-    assert low < 0.5, "nothing collapsed: the test tests nothing"
-    assert figure.readout[30].endswith("DS: 1 of 5 trainings collapsed.")
-    assert "collapsed" not in figure.readout[4]
-    spec = json.dumps(figure.panels[0].spec(figure.temperatures, 30, slider=False))
-    assert f"DS,30,{100 * low:.6g}," in spec.replace("DS,30.0,", "DS,30,")
-    assert "Hollow points" in figure.caption
-    sound = charts.fairness(found, "color", start=4, soft_scale="none")
-    assert "Hollow points" not in sound.caption and "collapsed" not in str(sound.readout)
