@@ -169,7 +169,7 @@ def seed_lines(found: Sweep, attribute: str, *, start: float = 4) -> Figure:
     )
 
 
-def _seeds_chart(rows: pd.DataFrame, temperatures: Sequence[float], name: str) -> alt.LayerChart:
+def _seeds_chart(rows: pd.DataFrame, temperatures: Sequence[float], name: str) -> Any:
     x = temperature_axis(temperatures)
     y = alt.Y("value:Q", title=f"{name} (%)", scale=fixed_scale(rows["value"]))
     base = alt.Chart(rows_csv(rows))

@@ -1,6 +1,7 @@
 """Figures of what the numbers can bear: chance, power, coverage."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -80,7 +81,7 @@ def volcano(found: Sweep, *, start: float = 4) -> Figure:
     )
 
 
-def _volcano_chart(frame: pd.DataFrame) -> alt.LayerChart:
+def _volcano_chart(frame: pd.DataFrame) -> Any:
     points = pd.DataFrame(
         {
             "T": frame["T"],

@@ -256,7 +256,7 @@ def affected_counts(
         curves = "; ".join(
             f"{name}: {listed(rows, '{:g}')}"
             for name, rows in lines.groupby("series")
-            if name[0] == "#"
+            if str(name).startswith("#")
         )
         says = (
             f"{title}, of {n_classes} classes, in accuracy relative to overall accuracy, against "
@@ -332,7 +332,7 @@ def individual_fairness(
         parts.append(lines.assign(space=space))
     rows = pd.concat(parts, ignore_index=True)
     panels = []
-    for space, lines in rows.groupby("space", sort=False):
+    for distance, lines in rows.groupby("space", sort=False):
         models = model_names(lines["series"], lines["T"])
         said = "; ".join(
             f"{model.replace(', ', ' at ')} {mean:.4f}"
@@ -347,8 +347,8 @@ def individual_fairness(
         panels.append(
             Panel(
                 chart,
-                f"{DISTANCES[str(space)].capitalize()}: lower is fairer",
-                f"Line chart of individual unfairness ({DISTANCES[str(space)]}) against "
+                f"{DISTANCES[str(distance)].capitalize()}: lower is fairer",
+                f"Line chart of individual unfairness ({DISTANCES[str(distance)]}) against "
                 f"temperature: {said}.",
                 width=370 if len(parts) > 1 else 740,
                 height=280,

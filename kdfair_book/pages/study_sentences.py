@@ -192,14 +192,14 @@ def crossing(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> T
     """Whether #SC and #TC cross as the temperature rises, and whether #SC turns back."""
     counts = at_setting(found.affected_counts(), alpha, [soft_scale])
     wide = counts.pivot_table(index="temperature", columns="comparison", values="significant")
-    sc, tc = wide["SC"], wide["TC"]
-    above = list(sc.index[sc > tc])
+    sc, tc = (dict(zip(wide.index, wide[name], strict=True)) for name in ("SC", "TC"))
+    above = [t for t in sc if sc[t] > tc[t]]
     if not above or len(above) == len(sc):
         crossed = f"#SC is {'above' if above else 'not above'} #TC at every temperature"
     else:
         crossed = f"#SC is above #TC at {at(above)}"
-    top, last = sc.idxmax(), sc.index[-1]
-    after = sc.loc[top:].iloc[-1]
+    top, last = max(sc, key=lambda t: sc[t]), max(sc)
+    after = sc[last]
     if after == sc[top]:
         turn = f"#SC does not turn back: at T = {last:g} it is still at its highest, {after:.0f}"
     else:
