@@ -30,6 +30,10 @@ PACKAGES = ("kdfair_core", "kdfair_audit", "kdfair_book")
 #: Modules of a package that no notebook of the book can reach: changing them runs none again.
 APART = ("build.py", "serve.py", "cli.py", "__main__.py")
 
+#: Pixels that no page exceeds on a screen 1280 wide, except what is looked up by name.
+TALLEST = 8500
+REFERENCE = ("book/api.html",)
+
 
 class BuildError(Exception):
     """The book could not be built; the message says what to mend."""
@@ -227,6 +231,41 @@ def make_pages(root: Path, state: State, *, force: bool) -> bool:
     return True
 
 
+def page_heights(html: Path, pages: Iterable[Path]) -> dict[str, int]:
+    """Height of each page in pixels on a screen 1280 wide, by its name below ``html``.
+
+    Empty where there is no Chromium to measure with, or no Playwright to steer it.
+    """
+    chromium = shutil.which("chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return {}
+    if chromium is None:
+        return {}
+    found = {}
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        for path in sorted(pages):
+            page.goto(path.as_uri())
+            height = page.evaluate("document.documentElement.scrollHeight")
+            found[path.relative_to(html).as_posix()] = int(height)
+        browser.close()
+    return found
+
+
+def say_heights(html: Path) -> None:
+    """Print how tall each page is, and which are taller than a reader is asked to scroll."""
+    heights = page_heights(html, html.rglob("book/**/*.html"))
+    if not heights:
+        print("  heights of pages: not measured, for want of Chromium or Playwright", flush=True)
+    for name, height in sorted(heights.items(), key=lambda pair: -pair[1]):
+        tall = height > TALLEST and name not in REFERENCE
+        print(f"  {height:6,} px  {name}{'  (too tall)' if tall else ''}", flush=True)
+
+
 def build(root: Path = ROOT, *, force: bool = False, jobs: int = 2) -> Path:
     """Build the book, doing only what has changed.
 
@@ -254,6 +293,8 @@ def build(root: Path = ROOT, *, force: bool = False, jobs: int = 2) -> Path:
     ran = run_notebooks(root, state, force=force, jobs=jobs)
     write_assets(root, state, force=force)
     made = make_pages(root, state, force=force)
+    if made:
+        say_heights(root / "_build" / "html")
     done = f"{ran} notebooks run, pages {'made' if made else 'unchanged'}"
     page = root / "_build" / "html" / "index.html"
     print(f"The book is at {page} ({done}; {time.perf_counter() - began:.0f} s)", flush=True)

@@ -4,6 +4,9 @@
  * over the list of all their temperatures. Its place is kept in the address (#T=7) and, from page
  * to page, in localStorage.
  *
+ * It stands in the page, below the first charts that ask for it, and covers nothing there. While a
+ * reader scrolls through charts and it is out of sight, it stays at the bottom of the screen.
+ *
  *   kdfair.dial.value               the temperature (null on a page without a dial)
  *   kdfair.dial.values              the list
  *   kdfair.dial.set(T)              turn to the temperature of the list that is nearest to T
@@ -133,9 +136,35 @@
       turn(Number(range.value), true);
     });
     button.addEventListener("click", () => (timer ? stop() : play()));
-    document.body.append(bar);
     document.documentElement.classList.add("kd-has-dial");
     showPlaying(false);
+    return bar;
+  }
+
+  /** Put the dial into the page, and let it follow the reader from there. */
+  function dock(bar, asking) {
+    const place = element("div", { className: "kd-dock" }, bar);
+    const first = asking.find((e) => !e.closest("details:not([open])")) || asking[0];
+    const panels = first.querySelector(":scope > .kd-panels");
+    if (panels) panels.after(place);
+    else (first.closest("details") || first).before(place);
+    const settle = () => {
+      const { top, bottom } = place.getBoundingClientRect();
+      const inSight = top >= 0 && bottom <= innerHeight;
+      const needed = asking.some((e) => e.getBoundingClientRect().top < innerHeight - 60);
+      const follows = scrollY > 4 && needed && !inSight;
+      if (follows && !bar.classList.contains("kd-follows")) place.style.height = bar.offsetHeight + "px";
+      if (!follows) place.style.height = "";
+      bar.classList.toggle("kd-follows", follows);
+    };
+    let frame = 0;
+    const soon = () => {
+      cancelAnimationFrame(frame);
+      frame = requestAnimationFrame(settle);
+    };
+    addEventListener("scroll", soon, { passive: true });
+    addEventListener("resize", soon);
+    settle();
   }
 
   function start() {
@@ -146,11 +175,15 @@
     const all = asking.flatMap(list);
     values = [...new Set(all.filter((T) => T > 0))].sort((a, b) => a - b);
     if (!values.length) return;
-    draw();
+    dock(draw(), asking);
     const begin = asking.map((e) => Number(e.dataset.kdStart)).find((T) => T > 0) || values[0];
     turn(nearest(values, fromAddress() ?? remembered() ?? begin), false);
     const anchor = /^#(.+)&T=/.exec(location.hash);
-    if (anchor) document.getElementById(decodeURIComponent(anchor[1]))?.scrollIntoView();
+    const target = anchor && document.getElementById(decodeURIComponent(anchor[1]));
+    if (target) {
+      for (let e = target; e; e = e.parentElement) if (e.tagName === "DETAILS") e.open = true;
+      target.scrollIntoView();
+    }
     window.addEventListener("hashchange", () => {
       const T = fromAddress();
       if (T) turn(nearest(values, T), false);

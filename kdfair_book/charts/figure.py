@@ -74,6 +74,8 @@ class Figure:
         Short name, for file names and links.
     title, caption
         What it shows, and what to look for.
+    method
+        How the numbers were made, for who asks: it waits behind a line.
     badge
         Where the numbers come from: a key of :data:`.theme.BADGES`.
     note
@@ -106,6 +108,7 @@ class Figure:
     start: float = 1.0
     columns: int = 0
     note: str = ""
+    method: str = ""
 
     def __post_init__(self) -> None:
         theme.badge_text(self.badge)
@@ -151,11 +154,18 @@ class Figure:
         ).properties(title=alt.Title(title, subtitle=subtitle, anchor="start"))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        note = f" {self.note}" if self.note else ""
-        plain = f"{self.title} [{theme.badge_text(self.badge)}]{note}\n{self.describe()}"
         if os.environ.get(BOOK_VARIABLE):
-            return {"text/html": self.to_html(), "text/plain": plain}
-        return {**theme.in_jupyter(self.to_altair(), theme.WITH_DIAL), "text/plain": plain}
+            return {"text/html": self.to_html(), "text/plain": str(self)}
+        return {**theme.in_jupyter(self.to_altair(), theme.WITH_DIAL), "text/plain": str(self)}
+
+    def __str__(self) -> str:
+        note = f" {self.note}" if self.note else ""
+        return f"{self.title} [{theme.badge_text(self.badge)}]{note}\n{self.describe()}"
+
+    def _method_html(self) -> str:
+        if not self.method:
+            return ""
+        return f"<details><summary>How it is computed</summary>{_inline(self.method)}</details>"
 
     def describe(self) -> str:
         """What the figure shows, in words."""
@@ -192,7 +202,7 @@ class Figure:
             f'<span class="kd-room" aria-hidden="true">{longest}</span></p>\n'
             f"<figcaption><strong>{title}.</strong> {_inline(self.caption)}</figcaption>\n"
             f'<div class="kd-take"><details><summary>The numbers</summary>'
-            f"{table_html(self.table, self.title)}</details></div>\n"
+            f"{table_html(self.table, self.title)}</details>{self._method_html()}</div>\n"
             f'<script type="application/json" class="kd-state">{_embedded(state)}</script>\n'
             "</figure>"
         )

@@ -123,24 +123,59 @@ def fairness_evidence(
     )
 
 
-def seed_lines(found: Sweep, attribute: str, metric: str, *, start: float = 4) -> Figure:
-    """A metric of every distilled student, a line a seed: what Page's test ranks."""
-    values = 100 * evidence.fairness_by_run(found, attribute, metric)
-    name = metric.upper()
-    trend = evidence.fairness_trend(found, attribute, metric)
-    rows = pd.DataFrame(
-        [
-            {"seed": str(seed), "T": t, "value": values[s, k]}
-            for s, seed in enumerate(found.seeds)
-            for k, t in enumerate(found.temperatures)
-        ]
+def seed_lines(found: Sweep, attribute: str, *, start: float = 4) -> Figure:
+    """EOD and DPD of every distilled student, a line a seed: what Page's test ranks."""
+    panels, tables, said = [], [], []
+    readout: dict[float, list[str]] = {t: [] for t in found.temperatures}
+    for metric in ("eod", "dpd"):
+        name = metric.upper()
+        values = 100 * evidence.fairness_by_run(found, attribute, metric)
+        trend = evidence.fairness_trend(found, attribute, metric)
+        said.append(
+            f"{name}: mean rank correlation {trend.effect:+.2f}, p = {trend.p_value:.2g} for a "
+            f"fall from T = 1 to 10 ({trend.p_opposite:.2g} for a rise)"
+        )
+        rows = pd.DataFrame(
+            [
+                {"seed": str(seed), "T": t, "value": values[s, k]}
+                for s, seed in enumerate(found.seeds)
+                for k, t in enumerate(found.temperatures)
+            ]
+        )
+        title = f"{name} of {len(found.seeds)} seeds"
+        says = f"Line chart of {name} against temperature, a line a seed. Page's test, {said[-1]}."
+        panels.append(Panel(_seeds_chart(rows, found.temperatures, name), title, says))
+        tables.append(rows.pivot(index="T", columns="seed", values="value").assign(metric=name))
+        for k, t in enumerate(found.temperatures):
+            low, high = values[:, k].min(), values[:, k].max()
+            readout[t].append(f"{name} from {low:.2f} to {high:.2f} % over seeds")
+    table = pd.concat(tables).reset_index()
+    table = table[["T", "metric", *table.columns.drop(["T", "metric"])]]
+    table.columns = pd.Index(["T", "metric", *(f"seed {c}" for c in table.columns[2:])])
+    return Figure(
+        name=f"seeds-{attribute}",
+        title=f"EOD and DPD by {attribute.replace('_', ' ')}, seed by seed",
+        caption=(
+            "Every line is a seed: a teacher and its students. Page's test ranks the temperatures "
+            "within each seed from 1 to 10 and asks whether the seeds agree on the order. "
+            f"{'; '.join(said)}."
+        ),
+        badge=found.results.profile,
+        panels=panels,
+        table=table,
+        temperatures=found.temperatures,
+        start=start_near(found.temperatures, start),
+        readout={t: f"T = {t:g}. {'; '.join(parts)}." for t, parts in readout.items()},
     )
-    x = temperature_axis(found.temperatures)
+
+
+def _seeds_chart(rows: pd.DataFrame, temperatures: Sequence[float], name: str) -> Any:
+    x = temperature_axis(temperatures)
     y = alt.Y("value:Q", title=f"{name} (%)", scale=fixed_scale(rows["value"]))
     base = alt.Chart(rows_csv(rows))
     hover = tooltip("seed:N", T="d", value=".2f")
     color = theme.LIGHT["ds"]
-    chart = alt.layer(
+    return alt.layer(
         dial_rule(base, x),
         base.mark_line(strokeWidth=1.2, opacity=0.6, color=color).encode(x=x, y=y, detail="seed:N"),
         base.mark_point(filled=True, size=24, color=color, opacity=1).encode(
@@ -149,37 +184,6 @@ def seed_lines(found: Sweep, attribute: str, metric: str, *, start: float = 4) -
         base.transform_filter(dial.AT_DIAL)
         .mark_point(filled=True, size=90, color=color, opacity=1, stroke=theme.LIGHT["surface"])
         .encode(x=x, y=y, tooltip=hover),
-    )
-    said = (
-        f"Page's test for a fall from T = 1 to 10: mean rank correlation {trend.effect:+.2f}, "
-        f"p = {trend.p_value:.2g} (for a rise {trend.p_opposite:.2g}), {trend.n_blocks} seeds."
-    )
-    table = rows.pivot(index="T", columns="seed", values="value").reset_index()
-    table.columns = pd.Index(["T", *(f"seed {c}" for c in table.columns[1:])])
-    return Figure(
-        name=f"seeds-{attribute}-{metric}",
-        title=f"{name} by {attribute}, seed by seed",
-        caption=(
-            "Every line is a seed: a teacher and its students. The test ranks the temperatures "
-            "within each seed from 1 to 10 and asks whether the seeds agree on the order. " + said
-        ),
-        badge=found.results.profile,
-        panels=[
-            Panel(
-                chart,
-                f"{name} of {len(found.seeds)} seeds",
-                f"Line chart of {name} against temperature, a line a seed. {said}",
-                width=740,
-                height=270,
-            )
-        ],
-        table=table,
-        temperatures=found.temperatures,
-        start=start_near(found.temperatures, start),
-        readout={
-            t: f"T = {t:g}. From {values[:, k].min():.2f} to {values[:, k].max():.2f} % over seeds."
-            for k, t in enumerate(found.temperatures)
-        },
     )
 
 

@@ -221,6 +221,4 @@ def figure_name(row: dict) -> str:
     attribute = str(row["attribute"])
     if row["figure"] == "fairness":
         return f"fairness-{attribute}"
-    if row["figure"] == "individual-fairness":
-        return f"individual-fairness-{attribute.partition(' ')[0]}"
     return str(row["figure"])

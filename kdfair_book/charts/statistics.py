@@ -1,6 +1,7 @@
 """Figures of what the numbers can bear: chance, power, coverage."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -21,7 +22,7 @@ FAINTEST = 1e-6
 OUTCOMES = {
     "not significant": ("floor", "circle"),
     "level 0.05": ("ds", "diamond"),
-    "after BH": ("mark", "cross"),
+    "after correction": ("mark", "cross"),
 }
 
 #: Method of an interval -> its name on charts, color, shape.
@@ -35,21 +36,52 @@ METHODS = {
 TITLE = "intervals that hold the truth (%)"
 
 
-def volcano(found: Sweep, comparison: str = "SC", *, start: float = 4) -> Figure:
-    """Effect against p-value of every class, at the dial's temperature.
+def volcano(found: Sweep, *, start: float = 4) -> Figure:
+    """Effect against p-value of every class, at the dial's temperature: DS against NDS, teacher.
 
     Parameters
     ----------
     found
         A sweep over temperatures.
-    comparison
-        "SC": DS against NDS; "TC": DS against teacher.
     start
         Temperature at which the dial starts.
     """
-    other = {"SC": "NDS", "TC": "teacher"}.get(comparison, "")
-    parts = [evidence.class_effects(found, comparison, t).assign(T=t) for t in found.temperatures]
-    frame = pd.concat(parts, ignore_index=True)
+    n = len(found.results.classes)
+    panels, tables = [], []
+    readout: dict[float, list[str]] = {t: [] for t in found.temperatures}
+    for comparison, other in (("SC", "student alone"), ("TC", "teacher")):
+        parts = [evidence.class_effects(found, comparison, t).assign(T=t) for t in readout]
+        frame = pd.concat(parts, ignore_index=True)
+        said = []
+        for t, part in zip(readout, parts, strict=True):
+            a, b = int(part["significant"].sum()), int(part["significant_bh"].sum())
+            said.append(f"{a} at T = {t:g} ({b} after correction)")
+            readout[t].append(f"against the {other} {a} of {n} classes, {b} after correction")
+        title = f"Distilled student against {other}"
+        says = f"Scatter of effect against evidence for {n} classes, {title.lower()}. Significant: "
+        panels.append(Panel(_volcano_chart(frame), title, says + "; ".join(said), height=330))
+        tables.append(_volcano_table(frame, f"#{comparison}"))
+    return Figure(
+        name="volcano",
+        title="Effect and evidence",
+        caption=(
+            "Each point is a class: how much its accuracy, relative to the accuracy over all "
+            "classes, is larger for the distilled student, against the evidence of Welch's test. "
+            "Above the dashed line p is below 0.05. *A class far to the side but low is a large "
+            "difference that a few seeds cannot tell from luck; one high up but near the middle "
+            "is a small difference that they can.* What lies beyond the frame is drawn at its "
+            "edge."
+        ),
+        badge=found.results.profile,
+        panels=panels,
+        table=pd.concat(tables, ignore_index=True),
+        temperatures=found.temperatures,
+        start=start_near(found.temperatures, start),
+        readout={t: f"T = {t:g}. At level 0.05: {'; '.join(said)}." for t, said in readout.items()},
+    )
+
+
+def _volcano_chart(frame: pd.DataFrame) -> Any:
     points = pd.DataFrame(
         {
             "T": frame["T"],
@@ -59,16 +91,11 @@ def volcano(found: Sweep, comparison: str = "SC", *, start: float = 4) -> Figure
             "evidence": -np.log10(frame["p_value"].clip(lower=FAINTEST)),
             "outcome": np.where(
                 frame["significant_bh"],
-                "after BH",
+                "after correction",
                 np.where(frame["significant"], "level 0.05", "not significant"),
             ),
         }
     )
-    counts = {
-        t: (int(part["significant"].sum()), int(part["significant_bh"].sum()))
-        for t, part in zip(found.temperatures, parts, strict=True)
-    }
-    n = len(found.results.classes)
     scale = typical_scale(points["effect"], zero=True)
     colors, shapes = zip(*OUTCOMES.values(), strict=True)
     y = alt.Y(
@@ -78,7 +105,7 @@ def volcano(found: Sweep, comparison: str = "SC", *, start: float = 4) -> Figure
     )
     x = alt.X("effect:Q", title="change of relative class accuracy (%)", scale=scale)
     level = alt.Chart(rows_csv({"evidence": [-np.log10(0.05)]}))
-    chart = alt.layer(
+    return alt.layer(
         level.mark_rule(color=theme.LIGHT["muted"], strokeDash=[4, 3]).encode(y=y),
         alt.Chart(rows_csv(points))
         .transform_filter(dial.AT_DIAL)
@@ -90,47 +117,18 @@ def volcano(found: Sweep, comparison: str = "SC", *, start: float = 4) -> Figure
             **looks("outcome", list(OUTCOMES), color=colors, shape=shapes),
         ),
     )
-    listed = "; ".join(f"{a} at T = {t:g} ({b} after BH)" for t, (a, b) in counts.items())
-    return Figure(
-        name=f"volcano-{comparison.lower()}",
-        title=f"Effect and evidence: DS against {other}",
-        caption=(
-            "Each point is a class: how much its accuracy, relative to the accuracy over all "
-            f"classes, is larger for the DS than for the {other}, against the evidence of Welch's "
-            "test. Above the dashed line p is below 0.05. *A class far to the side but low is a "
-            "large difference that a few seeds cannot tell from luck; one high up but near the "
-            "middle is a small difference that they can.* What lies beyond the frame is drawn at "
-            "its edge."
-        ),
-        badge=found.results.profile,
-        panels=[
-            Panel(
-                chart,
-                f"{n} classes",
-                f"Scatter of effect against evidence for {n} classes. Significant: {listed}.",
-                width=740,
-                height=330,
-            )
-        ],
-        table=_volcano_table(frame),
-        temperatures=found.temperatures,
-        start=start_near(found.temperatures, start),
-        readout={
-            t: f"T = {t:g}. {a} of {n} classes at level 0.05, {b} after Benjamini and Hochberg."
-            for t, (a, b) in counts.items()
-        },
-    )
 
 
-def _volcano_table(frame: pd.DataFrame) -> pd.DataFrame:
+def _volcano_table(frame: pd.DataFrame, comparison: str) -> pd.DataFrame:
     shown = frame[frame["significant"]] if len(frame) > 300 else frame
     return pd.DataFrame(
         {
             "class": shown["class_name"],
+            "comparison": comparison,
             "T": shown["T"].map("{:g}".format),
             "effect (%)": 100 * shown["effect"],
             "p": shown["p_value"].map("{:.2g}".format),
-            "after BH": shown["significant_bh"].map({True: "yes", False: "no"}),
+            "after correction": shown["significant_bh"].map({True: "yes", False: "no"}),
         }
     )
 
@@ -231,7 +229,9 @@ def power(found: Sweep, *, start: float = 4, effects: Sequence[float] = evidence
     wide = frame.assign(power=100 * frame["power"]).pivot_table(
         index=["change", "seeds"], columns="correction", values="power", sort=False
     )
-    table = wide.reset_index().rename(columns={"none": "power (%)", "bh": "power after BH (%)"})
+    table = wide.reset_index().rename(
+        columns={"none": "power (%)", "bh": "power after correction (%)"}
+    )
     needed = {t: evidence.seeds_for(found, t, 0.01) for t in found.temperatures}
     return Figure(
         name="power",

@@ -21,6 +21,8 @@ METRICS = {
 SCALE_NAMES = {"T2": "DS with T²", "none": "DS without"}
 CUT = "Bands that reach an edge go on beyond it; see the numbers. "
 ROLE_NAMES = {"teacher": "teacher", "nds": "NDS", "ds": "DS"}
+#: Space of features -> between what distances are taken.
+DISTANCES = {"input": "distance between inputs", "teacher": "distance inside the teacher"}
 
 
 def setting(
@@ -135,21 +137,23 @@ def fairness(
         name=f"fairness-{attribute}" + ("-scales" if both else ""),
         title=f"Fairness by {attribute.replace('_', ' ')} against temperature",
         caption=(
-            f"Each point is a mean over seeds of the {which}; the band is the 95 % interval of "
-            "what one trained model has in the population, over test examples and seeds. EOD and "
-            "DPD are corrected for what noise adds to a largest difference; small ticks are the "
-            "values as measured. Level lines are the teacher and the student trained alone (NDS). "
-            f"A classifier without any error has a DPD of {floor:.2f} % here, because the "
-            "labels themselves are not spread evenly over the groups: as measured, so compare "
-            "ticks with it. "
+            f"Points: means over seeds of the {which}, with 95 % bands; level lines: the teacher "
+            "and the student trained alone (NDS). Small ticks: as measured, before the correction "
+            "for noise. "
             + "".join(
                 f"{METRICS[m][2]} is not defined: fewer than two groups have examples of the "
                 "labels that it needs. "
                 for m in without
             )
-            + (CUT if cut else "")
             + "*Turn the dial and ask "
             "whether the band of the DS leaves that of the NDS, and which way.*"
+        ),
+        method=(
+            "The band is the 95 % interval of what one trained model has in the population, over "
+            "test examples and seeds. EOD and DPD are corrected for what noise adds to a largest "
+            f"difference. A classifier without any error has a DPD of {floor:.2f} % here, because "
+            "the labels themselves are not spread evenly over the groups: as measured, so compare "
+            "ticks with it. " + (CUT if cut else "")
         ),
         badge=results.profile,
         panels=panels,
@@ -229,37 +233,42 @@ def affected_counts(
     chance = {k: float(counts[f"chance_{k}"].iloc[0]) for k in ("low", "mean", "high")}
 
     panels = []
-    said: dict[float, list[str]] = {t: [] for t in results.temperatures}
-    for comparison, sides in (
-        ("SC", "student alone and distilled one"),
-        ("TC", "teacher and distilled student"),
+    both = counts[counts["comparison"].isin(["SC", "TC"])]
+    both = both.rename(columns={"temperature": "T"}).sort_values("comparison", kind="stable")
+    for column, title in (
+        ("significant", "Classes that differ"),
+        ("significant_bh", "Those that remain after correction"),
     ):
-        rows = counts[counts["comparison"] == comparison].rename(columns={"temperature": "T"})
-        lines = [
-            pd.DataFrame({"series": name, "T": rows["T"], "mean": rows[column]})
-            for name, column in (("level 0.05", "significant"), ("after BH", "significant_bh"))
-        ]
-        if comparison == "SC" and not null.empty:
+        lines = pd.DataFrame(
+            {"series": "#" + both["comparison"], "T": both["T"], "mean": both[column]}
+        )
+        if column == "significant" and not null.empty:
             level = {"series": "null control", "mean": null["significant"].iloc[:1]}
-            lines.append(pd.DataFrame(level))
+            lines = pd.concat([lines, pd.DataFrame(level)], ignore_index=True)
         chart = against_temperature(
-            pd.concat(lines, ignore_index=True),
+            lines,
             results.temperatures,
             y_title="classes",
             digits=0,
-            band=chance,
+            band=chance if column == "significant" else None,
             zero=True,
         )
-        says = (
-            f"Number of {n_classes} classes whose relative accuracy differs between {sides}: "
-            f"{listed(rows, '{}', 'significant')}."
+        curves = "; ".join(
+            f"{name}: {listed(rows, '{:g}')}"
+            for name, rows in lines.groupby("series")
+            if str(name).startswith("#")
         )
-        title = f"#{comparison}: {sides}"
+        says = (
+            f"{title}, of {n_classes} classes, in accuracy relative to overall accuracy, against "
+            f"temperature. {curves}."
+        )
         panels.append(Panel(chart, title, says, width=360, height=280))
-        for row in rows.to_dict("records"):
-            said[row["T"]].append(
-                f"#{comparison} {row['significant']:.0f} ({row['significant_bh']:.0f} after BH)"
-            )
+    said: dict[float, list[str]] = {t: [] for t in results.temperatures}
+    for row in both.to_dict("records"):
+        said[row["T"]].append(
+            f"#{row['comparison']} {row['significant']:.0f} "
+            f"({row['significant_bh']:.0f} after correction)"
+        )
     control = (
         f" A second, independent set of non-distilled students differs from the first in "
         f"{int(null['significant'].iloc[0])}: that is the null control."
@@ -271,10 +280,15 @@ def affected_counts(
         title="Significantly affected classes against temperature",
         caption=(
             f"For how many of the {n_classes} classes the accuracy, relative to overall accuracy, "
-            "differs (Welch's test, level 0.05), and how many remain after Benjamini and "
-            f"Hochberg's correction. If nothing differed, {chance['mean']:.1f} would be expected; "
-            f"the gray band ({chance['low']:.0f} to {chance['high']:.0f}) holds 95 % of such "
-            f"counts.{control} *Only what rises out of the band is more than chance.*"
+            "differs: between the student alone and the distilled one (#SC), and between teacher "
+            f"and distilled student (#TC). If nothing differed, {chance['mean']:.1f} would be "
+            f"expected; the gray band ({chance['low']:.0f} to {chance['high']:.0f}) holds 95 % of "
+            "such counts. *Only what rises out of the band is more than chance.*"
+        ),
+        method=(
+            "Welch's test over seeds of each class's accuracy less overall accuracy, level 0.05; "
+            "right, after Benjamini and Hochberg's correction for the number of classes (BH)."
+            + control
         ),
         badge=results.profile,
         panels=panels,
@@ -300,59 +314,77 @@ def _counts_table(counts: pd.DataFrame) -> pd.DataFrame:
 def individual_fairness(
     results: Results,
     *,
-    space: str = "input",
     start: float = 4,
     alpha: float | None = None,
     soft_scale: str | None = None,
 ) -> Figure:
-    """Individual unfairness against temperature (lower is fairer).
+    """Individual unfairness against temperature (lower is fairer), a panel for each distance.
 
-    Parameters are those of :func:`fairness`; ``space`` names where distances are measured.
+    Parameters are those of :func:`fairness`.
     """
     alpha, scale = setting(results, alpha, soft_scale)
-    summary = at_setting(evidence.unfairness_summary(results, space), alpha, [scale])
-    summary = summary[summary["role"].isin(ROLE_NAMES)]
-    lines = summary.rename(columns={"temperature": "T"})[["T", "mean", "low", "high", "n_runs"]]
-    lines.insert(0, "series", summary["role"].map(ROLE_NAMES))
-    models = model_names(lines["series"], lines["T"])
-    table = lines[["mean", "low", "high"]].map("{:.4f}".format).assign(runs=lines["n_runs"])
-    table.insert(0, "model", models)
-    return Figure(
-        name=f"individual-fairness-{space}",
-        title="Individual unfairness against temperature",
-        caption=(
-            "Mean change of the predicted probabilities between two examples, divided by the "
-            f"distance of the examples (cosine distance, {space} space). Bands are 95 % intervals "
-            "over examples and seeds. All models answer the same examples, and others would move "
-            "all lines together: lines can differ for sure where their bands overlap. "
-            + (CUT if is_cut(lines) else "")
-            + "*A student that treats similar examples alike lies low.*"
-        ),
-        badge=results.profile,
-        panels=[
+    parts = []
+    for space in results.features:
+        summary = at_setting(evidence.unfairness_summary(results, space), alpha, [scale])
+        summary = summary[summary["role"].isin(ROLE_NAMES)]
+        lines = summary.rename(columns={"temperature": "T"})[["T", "mean", "low", "high", "n_runs"]]
+        lines.insert(0, "series", summary["role"].map(ROLE_NAMES))
+        parts.append(lines.assign(space=space))
+    rows = pd.concat(parts, ignore_index=True)
+    panels = []
+    for distance, lines in rows.groupby("space", sort=False):
+        models = model_names(lines["series"], lines["T"])
+        said = "; ".join(
+            f"{model.replace(', ', ' at ')} {mean:.4f}"
+            for model, mean in zip(models, lines["mean"], strict=True)
+        )
+        chart = against_temperature(
+            lines.drop(columns="space"),
+            results.temperatures,
+            y_title="individual unfairness",
+            digits=4,
+        )
+        panels.append(
             Panel(
-                against_temperature(
-                    lines, results.temperatures, y_title="individual unfairness", digits=4
-                ),
-                "Individual unfairness: lower is fairer",
-                "Line chart of individual unfairness against temperature: "
-                + "; ".join(
-                    f"{name} {mean:.4f}" + (f" at {at}" if at else "")
-                    for (name, _, at), mean in zip(
-                        (model.partition(", ") for model in models), lines["mean"], strict=True
-                    )
-                )
-                + ".",
-                width=740,
+                chart,
+                f"{DISTANCES[str(distance)].capitalize()}: lower is fairer",
+                f"Line chart of individual unfairness ({DISTANCES[str(distance)]}) against "
+                f"temperature: {said}.",
+                width=370 if len(parts) > 1 else 740,
                 height=280,
             )
-        ],
+        )
+    ds = rows[rows["T"].notna()]
+    table = rows[["mean", "low", "high"]].map("{:.4f}".format).assign(runs=rows["n_runs"])
+    table.insert(0, "model", model_names(rows["series"], rows["T"]))
+    if len(parts) > 1:
+        table.insert(1, "distance", rows["space"].map(DISTANCES))
+    return Figure(
+        name="individual-fairness",
+        title="Individual unfairness against temperature",
+        caption=(
+            "How much the predicted probabilities change between two examples, divided by the "
+            "(cosine) distance of the examples. *A student that treats similar examples alike "
+            "lies low.*"
+        ),
+        method=(
+            "Mean over pairs of test examples. Bands are 95 % intervals over examples and seeds. "
+            "All models answer the same examples, and others would move all lines together: lines "
+            "can differ for sure where their bands overlap. "
+            + (CUT if any(is_cut(lines) for lines in parts) else "")
+        ),
+        badge=results.profile,
+        panels=panels,
         table=table,
         temperatures=results.temperatures,
         start=start,
         readout={
-            t: f"T = {t:g}. Individual unfairness of the DS: {mean:.4f}."
-            for t, mean in zip(lines["T"], lines["mean"], strict=True)
-            if pd.notna(t)
+            t: f"T = {t:g}. Individual unfairness of the distilled student: "
+            + ", ".join(
+                f"{row['mean']:.4f} ({DISTANCES[row['space']]})"
+                for row in ds[ds["T"] == t].to_dict("records")
+            )
+            + "."
+            for t in results.temperatures
         },
     )

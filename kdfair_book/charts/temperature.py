@@ -143,7 +143,8 @@ IN_FULL = {
     "DS": "distilled student (DS)",
     "DS with T²": "distilled, with T²",
     "DS without": "distilled, without T²",
-    "after BH": "after correction",
+    "#SC": "#SC: student alone, distilled",
+    "#TC": "#TC: teacher, distilled",
 }
 
 

@@ -189,12 +189,15 @@ class Page:
     def _section(self, parts: Iterable[Any]) -> Section:
         """A section whose measured figures say which regime they are of."""
         note = self.regime.short if self.regime is not None else ""
-        return Section(
-            replace(part, note=note)
-            if isinstance(part, Figure) and part.badge != "reported" and note
-            else part
-            for part in parts
-        )
+
+        def noted(part: Any) -> Any:
+            if isinstance(part, Folded):
+                return replace(part, texts=[noted(inner) for inner in part.texts])
+            if isinstance(part, Figure) and part.badge != "reported":
+                return replace(part, note=note)
+            return part
+
+        return Section(map(noted, parts))
 
     def answer(self, attribute: str | None = None) -> Section:
         """What was found, and the page's main figure: counts of classes, or fairness by attribute.
@@ -265,6 +268,7 @@ class Page:
         parts: list[Any] = self._counts_figure() if figure else []
         words: list[Any] = []
         if self.found is not None and self._counted:
+            parts.append(story.crossing(self.found, **self._said))
             words.append(story.affected(self.found, **self._said))
         elif self.found is not None:
             parts.append(Text("Classes are compared over seeds: that needs two seeds or more."))
@@ -329,10 +333,14 @@ class Page:
         parts: list[Any] = self._fairness_figure(attribute) if figure else []
         if self.found is not None:
             words = [story.fairness(self.found, attribute, **self._said)]
-            if printed:
-                parts.append(charts.beside_paper(self.found, attribute, **self._show))
-                words.append(story.beside_paper(self.found, attribute, **self._said))
             parts.append(Folded("The curves in words", words))
+            if printed:
+                beside = [
+                    charts.beside_paper(self.found, attribute, **self._show),
+                    story.beside_paper(self.found, attribute, **self._said),
+                ]
+                by = attribute.replace("_", " ")
+                parts.append(Folded(f"Beside the paper's curves, by {by}", beside))
         elif printed:
             parts.append(Folded("In words", [reported.fairness(self.name, attribute)]))
         what = f"fairness by {attribute.replace('_', ' ')}"
@@ -366,17 +374,22 @@ class Page:
         not be kept, as of people; and between what the teacher's last layer reads.
         """
         parts: list[Any] = []
-        if self.found is not None:
-            for space in self.found.features:
-                parts += [
-                    charts.individual_fairness(self.found, space=space, **self._show),
-                    story.individual(self.found, space, **self._said),
-                ]
-        if (beside or not parts) and self._printed("individual_unfairness"):
+        if self.found is not None and self.found.features:
+            words = [story.individual(self.found, s, **self._said) for s in self.found.features]
             parts += [
+                charts.individual_fairness(self.found, **self._show),
+                Text(
+                    "A smoother model is fairer by this measure, a constant one perfectly so: "
+                    "read it beside accuracy."
+                ),
+                Folded("The curves in words", words),
+            ]
+        if (beside or not parts) and self._printed("individual_unfairness"):
+            theirs = [
                 reported_charts.paper_individual(self.name, start=self.start),
                 reported.individual(self.name),
             ]
+            parts += [Folded("What was reported of the paper's", theirs)] if parts else theirs
         return self._section(parts or [self._waits("individual fairness")])
 
     def _waits(self, what: str) -> Text:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from kdfair_book import paper
 from kdfair_book.charts.paper import one_accuracy
-from kdfair_book.charts.study import METRICS, at_setting
+from kdfair_book.charts.study import DISTANCES, METRICS, at_setting
 from kdfair_book.evidence import collapse
 from kdfair_book.pages.text import SCALES, Text, at, listed, network
 from kdfair_core import metrics
@@ -188,6 +188,25 @@ def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> T
     return Text("**What came out:**\n\n" + "\n".join(lines))
 
 
+def crossing(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
+    """Whether #SC and #TC cross as the temperature rises, and whether #SC turns back."""
+    counts = at_setting(found.affected_counts(), alpha, [soft_scale])
+    wide = counts.pivot_table(index="temperature", columns="comparison", values="significant")
+    sc, tc = (dict(zip(wide.index, wide[name], strict=True)) for name in ("SC", "TC"))
+    above = [t for t in sc if sc[t] > tc[t]]
+    if not above or len(above) == len(sc):
+        crossed = f"#SC is {'above' if above else 'not above'} #TC at every temperature"
+    else:
+        crossed = f"#SC is above #TC at {at(above)}"
+    top, last = max(sc, key=lambda t: sc[t]), max(sc)
+    after = sc[last]
+    if after == sc[top]:
+        turn = f"#SC does not turn back: at T = {last:g} it is still at its highest, {after:.0f}"
+    else:
+        turn = f"#SC is highest at T = {top:g} ({sc[top]:.0f}) and {after:.0f} at T = {last:g}"
+    return Text(f"**Do the curves cross, and turn?** Here {crossed}; {turn}.")
+
+
 def _at_most(count: float) -> str:
     return f"at most {count:.0f}" if count else "none"
 
@@ -211,17 +230,16 @@ def agreement(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> 
 def individual(
     found: Results, space: str = "input", *, alpha: float = 0.8, soft_scale: str = "T2"
 ) -> Text:
-    """What happens to individual unfairness as the temperature rises."""
+    """What happens to individual unfairness as the temperature rises, by one distance."""
     runs = found.individual_fairness(space).rename(columns={"individual_unfairness": "value"})
     teacher, nds, ds = _values(runs, alpha, soft_scale)
     low, ten, last = _landmarks(found.temperatures)
     return Text(
-        f"**What came out** (distances in {space} space): teacher {teacher.mean():.4f}, NDS "
+        f"**By {DISTANCES[space]}:** teacher {teacher.mean():.4f}, NDS "
         f"{nds.mean():.4f}; DS {ds[low].mean():.4f} at T = {low:g}, {ds[ten].mean():.4f} at "
         f"T = {ten:g} ({_change(ds[low], ds[ten])})"
         + (f", {ds[last].mean():.4f} at T = {last:g}" if last != ten else "")
-        + f". At T = {ten:g} it is {_against(ds[ten], nds, unit='')}. A smoother model is "
-        "fairer by this measure, a constant one perfectly so: read it beside accuracy."
+        + f". At T = {ten:g} it is {_against(ds[ten], nds, unit='')}."
     )
 
 

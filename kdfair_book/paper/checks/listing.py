@@ -15,7 +15,7 @@ _STYLE = """<style>
 .kd-checks { margin: 0.5rem 0 1rem; }
 .kd-checks summary { cursor: pointer; }
 .kd-checks section details { font-size: 0.95em; margin: 0; }
-.kd-checks section { border-top: 1px solid var(--kd-grid, #8888); padding: 0.6rem 0; }
+.kd-checks section { border-top: 1px solid var(--kd-grid, #8888); padding: 0.35rem 0; }
 .kd-checks p { margin: 0.15rem 0; }
 .kd-checks .kd-verdict { font-weight: 700; }
 .kd-checks .kd-where { opacity: 0.85; font-size: 0.85em; }
@@ -69,7 +69,7 @@ def listing(topic: str | None = None, *, show: str = "all") -> Listing:
 
 
 def _html(row: dict) -> str:
-    """What agrees waits behind its line; of what differs, the reasons do."""
+    """A line; what is stated, what is recomputed, where and why wait behind it."""
     text = {key: escape(str(value), quote=False) for key, value in row.items()}
     verdict = f'<span class="kd-verdict">{VERDICTS[row["agrees"]]}</span>'
     where = f'<p class="kd-where">{text["where"]}</p>'
@@ -78,9 +78,6 @@ def _html(row: dict) -> str:
         f"<dt>recomputed</dt><dd>{text['recomputed']}</dd></dl>"
     )
     note = f"<p>{text['note']}</p>" if row["note"] else ""
-    if row["agrees"]:
-        body = f"{where}{values}{note}"
-        line = f"<summary>{verdict} · {text['claim']}</summary>"
-        return f"<section><details>{line}{body}</details></section>"
-    why = f"<details><summary>Where, and why</summary>{where}{note}</details>"
-    return f"<section><p>{verdict} · <strong>{text['claim']}</strong></p>{values}{why}</section>"
+    claim = text["claim"] if row["agrees"] else f"<strong>{text['claim']}</strong>"
+    line = f"<summary>{verdict} · {claim}</summary>"
+    return f"<section><details>{line}{values}{where}{note}</details></section>"

@@ -122,7 +122,7 @@ def test_fairness_shows_the_results_numbers(results):
     assert table.loc["DS, T = 7", "EOD as measured"] == pytest.approx(100 * row["mean"])
     assert table.loc["DS, T = 7", "EOD low"] == pytest.approx(100 * row["low"])
     assert f"EOD {100 * row['corrected']:.2f} %" in figure.readout[7]
-    assert f"{100 * summary['floor'].max():.2f}" in figure.caption
+    assert f"{100 * summary['floor'].max():.2f}" in figure.method
 
 
 @pytest.mark.parametrize("study", ["trifeature", "faces", "hatexplain"])

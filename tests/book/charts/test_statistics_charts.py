@@ -12,11 +12,10 @@ from kdfair_book.evidence import coverage
 
 DIALED = {
     "volcano": lambda r: statistics.volcano(evidence.sweep(r)),
-    "volcano-tc": lambda r: statistics.volcano(evidence.sweep(r), "TC"),
     "power": lambda r: statistics.power(evidence.sweep(r), effects=(0.02, 0.05)),
     "choices": lambda r: robustness.other_choices(evidence.sweep(r)),
     "evidence": lambda r: intervals.fairness_evidence(r, "color"),
-    "seeds": lambda r: intervals.seed_lines(evidence.sweep(r), "color", "eod"),
+    "seeds": lambda r: intervals.seed_lines(evidence.sweep(r), "color"),
     "unfairness": lambda r: softening.unfairness(evidence.sweep(r), "input"),
     "confidence": lambda r: softening.confidence(evidence.sweep(r), "input"),
     "gradients": lambda r: softening.gradients(evidence.sweep(r)),
@@ -76,10 +75,12 @@ def test_still_figures_have_no_dial(fixed, monkeypatch):
 def test_the_volcano_counts_what_the_tests_count(results):
     figure = DIALED["volcano"](results)
     found = evidence.sweep(results)
-    for t in (1, 10, 40):
-        frame = evidence.class_effects(found, "SC", t)
-        n, kept = frame["significant"].sum(), frame["significant_bh"].sum()
-        assert f"{n} of 10 classes at level 0.05, {kept} after" in figure.readout[t]
+    for comparison, other in (("SC", "student alone"), ("TC", "teacher")):
+        for t in (1, 10, 40):
+            frame = evidence.class_effects(found, comparison, t)
+            n, kept = frame["significant"].sum(), frame["significant_bh"].sum()
+            said = f"against the {other} {n} of 10 classes, {kept} after correction"
+            assert said in figure.readout[t]
 
 
 def test_evidence_shows_the_intervals(results):
@@ -108,7 +109,7 @@ def test_the_scorecard_shows_every_verdict_with_its_numbers(results, monkeypatch
     links = {a["href"] for a in page.select("td a")}
     assert {link.partition("#")[0] for link in links} == {"trifeature.html"}
     assert "trifeature.html#figure-fairness-color" in links
-    assert "trifeature.html#figure-individual-fairness-input" in links
+    assert "trifeature.html#figure-individual-fairness" in links
     assert 'id="figure-fairness-color"' in charts.fairness(results, "color").to_html()
     assert scorecard.study_page("no-such-study") == ""
     measured = frame[frame["verdict"] != "not measured"].iloc[0]

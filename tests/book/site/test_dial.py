@@ -62,6 +62,7 @@ def test_touch_turns_the_dial(chromium, book):
     page = context.new_page()
     page.goto(f"file://{book}/{FIRST}#T=4")
     page.evaluate("kdfair.ready")
+    page.locator(".kd-dial").scroll_into_view_if_needed()
     box = page.locator(".kd-dial input").bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] - 12, box["y"] + box["height"] / 2)
     assert page.evaluate("kdfair.dial.value") == page.evaluate("kdfair.dial.values.at(-1)")
