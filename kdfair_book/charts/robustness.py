@@ -77,7 +77,8 @@ def sentence(frame: pd.DataFrame, t: float) -> str:
     said = []
     for comparison, rows in frame[frame["T"] == t].groupby("comparison"):
         usual = rows.loc[rows["kind"] == "as the paper", "count"].iloc[0]
-        fewest, most = rows.loc[rows["count"].idxmin()], rows.loc[rows["count"].idxmax()]
+        by_count = rows.sort_values("count", kind="stable").to_dict("records")
+        fewest, most = by_count[0], by_count[-1]
         said.append(
             f"#{comparison} is {usual:.0f} as the paper counts, from {fewest['count']:.1f} "
             f"({fewest['choice']}) to {most['count']:.1f} ({most['choice']})"

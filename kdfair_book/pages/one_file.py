@@ -104,9 +104,8 @@ def _parts(found: Results, start: float) -> Iterator[str]:
         ("Class by class", charts.class_accuracy),
         ("Where student and teacher disagree", charts.disagreement),
     ]
-    for space in found.features:
-        name = f"Individual fairness, distances in {space} space"
-        figures.append((name, partial(charts.individual_fairness, space=space)))
+    if found.features:
+        figures.append(("Individual fairness", charts.individual_fairness))
     for heading, make in figures:
         yield from _shown(heading, lambda: make(found, start=start).to_html())  # noqa: B023
     yield from _shown("The paper's claims, tested here", lambda: _verdicts(found))
