@@ -134,7 +134,7 @@ def test_nothing_that_a_link_leads_to_lies_under_the_dial(visit):
         page.evaluate("() => new Promise(requestAnimationFrame)")
         box, dial = heading.bounding_box(), page.locator(".kd-dial").bounding_box()
         above, below = box["y"] + box["height"] <= dial["y"] + 1, box["y"] >= dial["y"]
-        assert above or below and not page.locator(".kd-dial.kd-follows").count()
+        assert above or (below and not page.locator(".kd-dial.kd-follows").count())
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     page.wait_for_selector(".kd-dial.kd-follows")
     end = page.locator("article").bounding_box()
