@@ -31,22 +31,22 @@ from .temperature import (
 )
 
 #: Metric -> title of its panel, its unit, and the value that means "no change" or "chance".
-GAIN = ("Accuracy: DS minus NDS", "points", 0.0)
+GAIN = ("Accuracy: distilled less alone", "points", 0.0)
 CLASS_BIAS = {
     "accuracy": GAIN,
-    "sc": ("#SC: NDS and DS differ", "share of classes (%)", 5.0),
-    "tc": ("#TC: teacher and DS differ", "share of classes (%)", 5.0),
+    "sc": ("#SC: alone and distilled differ", "share of classes (%)", 5.0),
+    "tc": ("#TC: teacher and distilled differ", "share of classes (%)", 5.0),
 }
 FAIRNESS = {
     "accuracy": GAIN,
-    "eod": ("EOD: DS against NDS", "percent of the NDS's", 100.0),
-    "dpd": ("DPD: DS against NDS", "percent of the NDS's", 100.0),
+    "eod": ("EOD: distilled against alone", "percent of the student alone's", 100.0),
+    "dpd": ("DPD: distilled against alone", "percent of the student alone's", 100.0),
 }
 #: Unit -> a value with it.
 SAID = {
     "points": "{:+.2f} points",
     "share of classes (%)": "{:.3g} % of classes",
-    "percent of the NDS's": "{:.3g} % of the NDS's",
+    "percent of the student alone's": "{:.3g} % of the student alone's",
 }
 DIFFICULTY = {
     "difficulty": ("teacher's error (%)", "the teacher's error"),
@@ -216,10 +216,10 @@ def class_bias(source: str = "reported", *, start: float = 4) -> Figure:
         CLASS_BIAS,
         False,
         "Class bias across studies",
-        "What the DS gains over the NDS in accuracy, and the share of classes that differ "
-        "significantly. Dotted: no change, and the 5 % of classes that a test at level 0.05 names "
-        "when nothing differs. *Click a line or a name to follow one study through every chart; "
-        "double-click to let go.*",
+        "What the distilled student (DS in the paper) gains in accuracy over the same network "
+        "trained alone (NDS), and the share of classes that differ significantly. Dotted: no "
+        "change, and the 5 % of classes that a test at level 0.05 names when nothing differs. "
+        "*Click a line or a name to follow one study through every chart; double-click to let go.*",
         start,
     )
 
@@ -235,8 +235,9 @@ def fairness(source: str = "reported", *, start: float = 4) -> Figure:
         FAIRNESS,
         True,
         "Group fairness across studies",
-        "What the DS gains over the NDS in accuracy, and its EOD and DPD as a percentage "
-        "of the NDS's, so that studies of different difficulty share an axis. Dotted: as the NDS. "
+        "What the distilled student gains in accuracy over the student alone, and its differences "
+        "between groups (EOD, DPD) as a percentage of the student alone's, so that studies of "
+        "different difficulty share an axis. Dotted: as the student alone. "
         "*Below the dotted line the distilled student has the smaller difference. A smaller EOD is "
         "fairer; a DPD only as far as it comes closer to the labels' own, on the study's page.*",
         start,

@@ -8,7 +8,7 @@ import pandas as pd
 
 from kdfair_core.results import Results
 
-from . import dial, theme
+from . import collapsed, dial, theme
 from .figure import Figure, Panel
 from .study import ROLE_NAMES, at_setting, model_names, setting
 from .temperature import fixed_scale, rows_csv, series_looks, tooltip
@@ -66,7 +66,8 @@ def class_accuracy(
     panel = Panel(
         _classes_chart(points, list(results.classes), named),
         "Accuracy of each class",
-        f"Accuracy of each of {n} classes for teacher, NDS and the DS at the dial's temperature. "
+        f"Accuracy of each of {n} classes for teacher, student alone and distilled student at "
+        "the dial's temperature. "
         + " ".join(f"At T = {t:g}: {marked[t]}." for t in results.temperatures),
         width=740,
         height=110 + 24 * n if named else 340,
@@ -79,14 +80,15 @@ def class_accuracy(
     )
     table = wide.pivot(index="name", columns="model", values="text")
     table = table.loc[list(results.classes), list(dict.fromkeys(wide["model"]))]
-    return Figure(
+    figure = Figure(
         name="class-accuracy",
         title="Class-wise accuracy at the dial's temperature",
         caption=(
             "Mean accuracy of each class over seeds. A cross marks a class whose accuracy, "
-            "relative to the accuracy over all classes, differs between NDS and DS (Welch's test, "
-            "level 0.05); an open diamond, between teacher and DS. Small dots are the DS at the "
-            "other temperatures. *Which classes gain more than the mean, which less?*"
+            "relative to the accuracy over all classes, differs between the student alone and the "
+            "distilled one (Welch's test, level 0.05); an open diamond, between teacher and "
+            "distilled student. Small dots: the distilled student at the other temperatures. "
+            "*Which classes gain more than the mean, which less?*"
         ),
         badge=results.profile,
         panels=[panel],
@@ -95,6 +97,7 @@ def class_accuracy(
         start=start,
         readout={t: f"T = {t:g}. {marked[t]}." for t in results.temperatures},
     )
+    return collapsed.noted(figure, collapsed.collapsed_runs(results, alpha, [scale]))
 
 
 def _marked(points: pd.DataFrame) -> str:
@@ -103,7 +106,7 @@ def _marked(points: pd.DataFrame) -> str:
     for comparison in ("SC", "TC"):
         names = points.loc[points[comparison] == 1, "name"].tolist()
         said.append(f"{len(names)}" + (f" ({', '.join(names)})" if 0 < len(names) <= 10 else ""))
-    return f"Classes that differ from the NDS: {said[0]}; from the teacher: {said[1]}"
+    return f"Classes that differ from the student alone: {said[0]}; from the teacher: {said[1]}"
 
 
 def _classes_chart(points: pd.DataFrame, order: list[str], named: bool) -> Any:
@@ -123,7 +126,7 @@ def _classes_chart(points: pd.DataFrame, order: list[str], named: bool) -> Any:
             "accuracy:Q", title="accuracy (%)", scale=fixed_scale(points["accuracy"])
         ),
     }
-    looks = series_looks(["teacher", "NDS", "DS"], "color", "shape")
+    looks = series_looks(["teacher", "student alone", "distilled student"], "color", "shape")
     hover = tooltip("name:N", "series:N", "T:Q", accuracy=".2f")
     base = alt.Chart(rows_csv(points))
     now = base.transform_filter(dial.AT_DIAL)
@@ -185,21 +188,21 @@ def disagreement(
         if len(shown) == len(results.classes)
         else (
             f" Of {len(results.classes)} classes the {len(shown)} with the most disagreement "
-            "between teacher and NDS are shown; totals are over all."
+            "between teacher and student alone are shown; totals are over all."
         )
     )
     panels = [
         Panel(
-            matrix(nds, shown, top, "NDS predicts"),
-            "Teacher and NDS",
-            f"Matrix of disagreements between teacher and NDS, {total_nds:.0f} examples in all; "
-            f"most: {largest(nds)}.",
+            matrix(nds, shown, top, "student alone predicts"),
+            "Teacher and student alone",
+            f"Matrix of disagreements between teacher and student alone, {total_nds:.0f} examples "
+            f"in all; most: {largest(nds)}.",
             height=395,
         ),
         Panel(
-            matrix(ds, shown, top, "DS predicts", moving=True),
-            "Teacher and DS at the dial's T",
-            "Matrix of disagreements between teacher and DS: "
+            matrix(ds, shown, top, "distilled student predicts", moving=True),
+            "Teacher and distilled student, at the dial's T",
+            "Matrix of disagreements between teacher and distilled student: "
             + ", ".join(f"{totals[t]:.0f} examples at T = {t:g}" for t in results.temperatures)
             + ".",
             height=395,
@@ -207,12 +210,15 @@ def disagreement(
     ]
     pair = data["a"] + " → " + data["b"]
     wide = data.assign(
-        pair=pair, model=model_names(data["T"].notna().map({True: "DS", False: "NDS"}), data["T"])
+        pair=pair,
+        model=model_names(
+            data["T"].notna().map({True: ROLE_NAMES["ds"], False: ROLE_NAMES["nds"]}), data["T"]
+        ),
     )
     table = wide.pivot(index="pair", columns="model", values="n")
     table = table.loc[list(dict.fromkeys(pair)), list(dict.fromkeys(wide["model"]))]
     table = table.map("{:.1f}".format)
-    return Figure(
+    figure = Figure(
         name="disagreement",
         title="Where student and teacher disagree",
         caption=(
@@ -226,11 +232,12 @@ def disagreement(
         temperatures=results.temperatures,
         start=start,
         readout={
-            t: f"T = {t:g}. Teacher and DS disagree on {totals[t]:.0f} examples; "
-            f"teacher and NDS on {total_nds:.0f}."
+            t: f"T = {t:g}. Teacher and distilled student disagree on {totals[t]:.0f} examples; "
+            f"teacher and student alone on {total_nds:.0f}."
             for t in results.temperatures
         },
     )
+    return collapsed.noted(figure, collapsed.collapsed_runs(results, alpha, [scale]))
 
 
 def _most_disagreed(cells: pd.DataFrame, classes: list[str]) -> list[str]:

@@ -47,9 +47,10 @@ def possible_dpd(study: str, attribute: str, *, start: float = 4) -> Figure:
     return Figure(
         name=f"possible-{study}-{attribute}",
         title=f"{paper.STUDY_TITLES[study]} by {attribute}: the printed DPD and the possible ones",
-        caption="Points: the printed DPD of the DS. Band: every DPD that a classifier with the "
-        "printed accuracy and EOD can have on the public labels. Dotted: the DPD of the labels "
-        "themselves. *A point outside the band cannot be measured on that part of the data.*",
+        caption="Points: the printed DPD of the distilled student. Band: every DPD that a "
+        "classifier with the printed accuracy and EOD can have on the public labels. "
+        "Dotted: the DPD of the labels themselves. *A point outside the band cannot be "
+        "measured on that part of the data.*",
         badge="reported",
         panels=panels,
         table=_table(found),

@@ -79,8 +79,8 @@ def fairness_evidence(
             for t, row in at[name].items()
         )
         says = (
-            f"{name} of the DS in percent: {inside}. Groups with equal rates would show about "
-            f"{mine['chance'].mean():.2f}."
+            f"{name} of the distilled student in percent: {inside}. Groups with equal rates would "
+            f"show about {mine['chance'].mean():.2f}."
         )
         panels.append(Panel(chart, f"{name}, and where the truth may be", says, height=320))
     table = pd.DataFrame(

@@ -15,8 +15,8 @@ from .temperature import against_temperature, listed
 
 #: Metric of class bias -> title of its axis, title of its panel, name in a table.
 COUNTS = {
-    "sc": ("classes", "#SC: NDS and DS differ", "#SC"),
-    "tc": ("classes", "#TC: teacher and DS differ", "#TC"),
+    "sc": ("classes", "#SC: alone and distilled differ", "#SC"),
+    "tc": ("classes", "#TC: teacher and distilled differ", "#TC"),
     "accuracy": ("accuracy (%)", "Accuracy: higher is better", "accuracy (%)"),
 }
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -28,7 +28,12 @@ def sources(rows: pd.DataFrame) -> str:
 
 
 def metric_panel(
-    lines: pd.DataFrame, temperatures: list[float], axis: str, title: str, says: str
+    lines: pd.DataFrame,
+    temperatures: list[float],
+    axis: str,
+    title: str,
+    says: str,
+    seeds: pd.DataFrame | None = None,
 ) -> Panel:
     """Lines over the temperature; what is no percentage has an axis with zero."""
     chart = against_temperature(
@@ -37,6 +42,7 @@ def metric_panel(
         y_title=axis,
         digits=0 if axis == "classes" else 2,
         zero="%" not in axis,
+        seeds=seeds,
     )
     return Panel(chart, title, says)
 
@@ -99,7 +105,7 @@ def paper_fairness(study: str, attribute: str, *, start: float = 4) -> Figure:
         "that the other pages look for.*",
         panels=panels,
         readout={
-            t: f"T = {t:g}. DS: "
+            t: f"T = {t:g}. Distilled student: "
             + ", ".join(f"{METRICS[m][2]} {v:.2f} %" for m, v in means_at(rows, t).items())
             + "."
             for t in temperatures
@@ -181,13 +187,13 @@ def paper_individual(study: str, *, start: float = 4) -> Figure:
                 chart,
                 "Individual unfairness: lower is fairer",
                 f"Line chart of individual unfairness as reported: teacher {teacher:g}, "
-                f"NDS {nds:g}, DS {listed(ds)}.",
+                f"student alone {nds:g}, distilled student {listed(ds)}.",
                 width=740,
                 height=260,
             )
         ],
         readout={
-            t: f"T = {t:g}. DS {mean:g}; NDS {nds:g}, teacher {teacher:g}."
+            t: f"T = {t:g}. Distilled student {mean:g}; student alone {nds:g}, teacher {teacher:g}."
             for t, mean in zip(ds["T"], ds["mean"], strict=True)
         },
     )
@@ -224,14 +230,17 @@ def paper_disagreement(study: str) -> Figure:
         }
     )
     panels, table, lost = [], {}, 0
-    for pair, who in (("teacher-nds", "NDS"), ("teacher-ds", f"DS at T = {t:g}")):
+    for pair, who in (
+        ("teacher-nds", "student alone"),
+        ("teacher-ds", f"distilled student, T = {t:g}"),
+    ):
         rows = data[data["pair"] == pair][["a", "b", "n"]]
         missing = len(names) * (len(names) - 1) - len(rows)
         lost += missing
         unread = f" {missing} cells cannot be read and are left empty." if missing else ""
         panels.append(
             Panel(
-                matrix(rows, names, data["n"].max(), f"{who.split()[0]} predicts"),
+                matrix(rows, names, data["n"].max(), f"{who.partition(',')[0]} predicts"),
                 f"Teacher and {who}",
                 f"The paper's matrix of disagreements between teacher and {who}; most: "
                 f"{largest(rows)}.{unread}",
@@ -249,7 +258,7 @@ def paper_disagreement(study: str) -> Figure:
         "reported",
         panels,
         pd.DataFrame(table).fillna("?").rename_axis("teacher → student").reset_index(),
-        f"Most between teacher and NDS: {largest(data[data['pair'] == 'teacher-nds'])}.",
+        f"Most between teacher and student alone: {largest(data[data['pair'] == 'teacher-nds'])}.",
     )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from kdfair_book import paper
 from kdfair_core.results import Results
 
+from . import collapsed
 from .figure import Figure, Panel
 from .paper import COUNTS, class_counts, means_at, metric_panel, one_accuracy, sources, wide
 from .study import METRICS, ROLE_NAMES, at_setting, model_names, setting
@@ -16,7 +17,7 @@ from .temperature import listed
 Sides = dict[str, pd.DataFrame]
 
 NOTHING = "nothing at this temperature"
-GAIN = "Accuracy: DS minus NDS"
+GAIN = "Accuracy: distilled less alone"
 
 
 def beside_paper(
@@ -38,23 +39,29 @@ def beside_paper(
     ours = ours.assign(mean=100 * ours["mean"], deviation=100 * ours["sd"])
     theirs = one_accuracy(paper.results(results.study, attribute=attribute), attribute)
     both = {"measured here": ours, "paper": theirs[theirs["metric"].isin(METRICS)]}
+    fallen = collapsed.collapsed_runs(results, alpha, [scale])
+    by_run = results.group_fairness(attribute)
+    alone = by_run[by_run["role"] == "nds"]
     changes = {name: _less_nds(rows, list(METRICS)) for name, rows in both.items()}
     panels = []
     for metric, (_, _, said) in METRICS.items():
         lines = _one_metric(changes, metric)
         spoken = (
-            f"Change of {said} from NDS to DS in percentage points. {_spoken(lines, '{:+.2f}')}"
+            f"Change of {said} from student alone to distilled student, in points. "
+            f"{_spoken(lines, '{:+.2f}')}"
         )
-        panels.append(
-            metric_panel(lines, results.temperatures, "points", f"{said}: DS minus NDS", spoken)
-        )
+        runs = collapsed.seeds_beside(fallen, by_run, metric)
+        runs["value"] = 100 * (runs["value"] - alone[metric].mean())
+        runs["series"] = "measured here"
+        title = f"{said}: distilled less alone"
+        panels.append(metric_panel(lines, results.temperatures, "points", title, spoken, runs))
     table = wide(both["measured here"]).merge(
         wide(both["paper"]), on="model", how="outer", suffixes=(", here", ", paper"), sort=False
     )
     shown = sorted({t for rows in both.values() for t in rows["temperature"].dropna()})
     order = [
         *ROLE_NAMES.values(),
-        *model_names(pd.Series("DS", range(len(shown))), pd.Series(shown)),
+        *model_names(pd.Series(ROLE_NAMES["ds"], range(len(shown))), pd.Series(shown)),
     ]
     table = table.sort_values("model", key=lambda column: column.map(order.index))
     titles = [paper.METRICS[m] + side for side in (", here", ", paper") for m in METRICS]
@@ -65,14 +72,15 @@ def beside_paper(
             numbers = [f"{METRICS[m][2]} {v:.2f} %" for m, v in means_at(rows, t).items()]
             parts.append(f"{name}: {', '.join(numbers) or NOTHING}")
         readout[t] = f"T = {t:g}. {'; '.join(parts)}."
-    return Figure(
+    figure = Figure(
         name=f"beside-paper-{attribute}",
         title=f"Beside the paper, by {attribute.replace('_', ' ')}",
         caption=(
             "How much the distilled student gains or loses against the student trained without a "
             "teacher, in percentage points: here, and as the paper reports. Zero is no change. "
             "The two differ in size, data or training, so *compare the shapes, not the heights*; "
-            "the absolute numbers, with standard deviations over seeds, are in the table."
+            "the absolute numbers, with standard deviations over seeds, are in the table. "
+            + collapsed.caption(fallen)
         ),
         badge=results.profile,
         panels=panels,
@@ -81,6 +89,7 @@ def beside_paper(
         start=start,
         readout=readout,
     )
+    return collapsed.noted(figure, fallen)
 
 
 def beside_counts(
@@ -112,13 +121,14 @@ def beside_counts(
         panels.append(metric_panel(lines, results.temperatures, axis, title, f"{title}. {spoken}"))
     titles = {metric: title for metric, (_, title, _) in COUNTS.items()} | {"accuracy": GAIN}
     words = {"sc": "#SC {:g}", "tc": "#TC {:g}", "accuracy": "accuracy {:+.2f} points"}
-    return Figure(
+    figure = Figure(
         name="beside-paper-counts",
         title="Affected classes beside the paper",
         caption=(
-            "Significantly affected classes at level 0.05 and what the DS gains over the NDS in "
-            "accuracy: here, and as the paper reports. #SC and #TC depend on the number of seeds "
-            "as much as on the effect, so *compare the shapes, not the heights*."
+            "Significantly affected classes at level 0.05 and what the distilled student gains in "
+            "accuracy over the student alone: here, and as the paper reports. #SC and #TC depend "
+            "on the number of seeds as much as on the effect, so *compare the shapes, not the "
+            "heights*."
         ),
         badge=results.profile,
         panels=panels,
@@ -127,6 +137,7 @@ def beside_counts(
         start=start,
         readout={t: _said(sides, words, t) for t in results.temperatures},
     )
+    return collapsed.noted(figure, collapsed.collapsed_runs(results, alpha, [scale]))
 
 
 def paper_alphas(study: str, *, start: float = 4) -> Figure:

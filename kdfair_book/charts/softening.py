@@ -17,9 +17,9 @@ from .temperature import against_temperature, rows_csv, series_looks, tooltip, t
 
 NAMES = {
     "teacher": "teacher",
-    "nds": "NDS",
-    "ds": "DS",
-    "softened": "softened NDS",
+    "nds": "student alone",
+    "ds": "distilled student",
+    "softened": "softened student alone",
     "constant": "constant",
 }
 
@@ -46,8 +46,8 @@ def unfairness(found: Sweep, space: str, *, start: float = 4) -> Figure:
     }
     said = {
         t: (
-            f"T = {t:g}. DS {at['ds'][t]['mean']:.3f} with a mean confidence of "
-            f"{100 * at['ds'][t]['confidence']:.0f} %; the NDS softened to that confidence "
+            f"T = {t:g}. Distilled student {at['ds'][t]['mean']:.3f} with a mean confidence of "
+            f"{100 * at['ds'][t]['confidence']:.0f} %; the student alone softened to that "
             f"{at['softened'][t]['mean']:.3f}."
         )
         for t in found.temperatures
@@ -59,11 +59,12 @@ def unfairness(found: Sweep, space: str, *, start: float = 4) -> Figure:
         name=f"unfairness-{space}",
         title=f"Individual unfairness and its controls, distances in {space} space",
         caption=(
-            "Lower counts as fairer. The softened NDS is the non-distilled student of the same "
-            "seed with its logits divided until its mean confidence is that of the DS: *not one of "
-            "its decisions has changed*. A constant model is perfectly fair by this measure. "
-            "Bands are 95 % intervals over examples and seeds. *What lies between DS and softened "
-            "NDS is what distillation did beyond making the student less sure.*"
+            "Lower counts as fairer. The softened student alone is the non-distilled one of the "
+            "same seed with its logits divided until its mean confidence is the distilled one's: "
+            "*not one of its decisions has changed*. A constant model is perfectly fair by this "
+            "measure. Bands are 95 % intervals over examples and seeds. *What lies between "
+            "distilled and softened student is what distillation did beyond making the student "
+            "less sure.*"
         ),
         badge=found.results.profile,
         panels=[
@@ -106,7 +107,7 @@ def confidence(found: Sweep, space: str, *, start: float = 4) -> Figure:
         scale=typical_scale(both["unfairness"]),
     )
     hover = tooltip("series:N", T="d", confidence=".1f", unfairness=".4f")
-    looks = series_looks(["teacher", "NDS", "DS"], "color", "shape")
+    looks = series_looks(["teacher", "student alone", "distilled student"], "color", "shape")
     base = alt.Chart(rows_csv(points))
     chart = alt.layer(
         alt.Chart(rows_csv(path))
@@ -136,7 +137,7 @@ def confidence(found: Sweep, space: str, *, start: float = 4) -> Figure:
         for t in found.temperatures
     }
     table = pd.DataFrame({"T": means.index, "confidence (%)": 100 * means["confidence"].to_numpy()})
-    titles = {"unfairness": "unfairness of the DS", "softened": "of the softened NDS"}
+    titles = {"unfairness": "unfairness, distilled student", "softened": "softened student alone"}
     for column, title in titles.items():
         table[title] = means[column].map("{:.4f}".format).to_numpy()
     return Figure(

@@ -165,7 +165,7 @@ def permuted_counts(found: Sweep) -> Figure:
         "permuted-counts",
         "Affected classes, and chance",
         (
-            "If distillation changed nothing about classes, NDS and DS of one seed could swap "
+            "If distillation changed nothing about classes, both students of one seed could swap "
             "names. Gray: the number of significant classes after such swaps, at random and many "
             "times; the line: what was measured. *Unlike the binomial, this keeps whatever "
             "dependence there is between classes and between students of one seed.*"

@@ -9,6 +9,7 @@ import pandas as pd
 from kdfair_book import evidence
 from kdfair_core.results import Results
 
+from . import collapsed
 from .figure import Figure, Panel
 from .temperature import against_temperature, is_cut, listed
 
@@ -18,9 +19,9 @@ METRICS = {
     "eod": ("EOD (%)", "EOD: lower is fairer", "EOD"),
     "dpd": ("DPD (%)", "DPD: lower is more equal", "DPD"),
 }
-SCALE_NAMES = {"T2": "DS with T²", "none": "DS without"}
+SCALE_NAMES = {"T2": "distilled, with T²", "none": "distilled, without T²"}
 CUT = "Bands that reach an edge go on beyond it; see the numbers. "
-ROLE_NAMES = {"teacher": "teacher", "nds": "NDS", "ds": "DS"}
+ROLE_NAMES = {"teacher": "teacher", "nds": "student alone", "ds": "distilled student"}
 #: Space of features -> between what distances are taken.
 DISTANCES = {"input": "distance between inputs", "teacher": "distance inside the teacher"}
 
@@ -111,6 +112,8 @@ def fairness(
     # noise adds to a largest difference
     rows["raw"] = 100 * summary["mean"]
     rows["measured"] = 100 * summary["mean"].where(summary["chance"].notna())
+    fallen = collapsed.collapsed_runs(results, alpha, scales)
+    by_run = results.group_fairness(attribute)
     floor = 100 * float(summary.loc[summary["metric"] == "dpd", "floor"].iloc[0])
     known = rows.groupby("metric")["mean"].count() > 0
     without = [m for m in metrics if not known[m]]
@@ -128,25 +131,32 @@ def fairness(
             lines = pd.concat([lines, pd.DataFrame([perfect])], ignore_index=True)
         if lines["measured"].isna().all():
             lines = lines.drop(columns="measured")
-        chart = against_temperature(lines, results.temperatures, y_title=axis)
+        runs = collapsed.seeds_beside(fallen, by_run, metric)
+        runs = runs.assign(
+            value=100 * runs["value"],
+            series=runs["soft_scale"].map(SCALE_NAMES) if both else ROLE_NAMES["ds"],
+        )
+        chart = against_temperature(lines, results.temperatures, y_title=axis, seeds=runs)
         panels.append(Panel(chart, title, _trend(lines, said)))
         cut = cut or is_cut(lines)
 
     which = "distilled students (DS) of a scaling" if both else "distilled student (DS)"
-    return Figure(
+    figure = Figure(
         name=f"fairness-{attribute}" + ("-scales" if both else ""),
         title=f"Fairness by {attribute.replace('_', ' ')} against temperature",
         caption=(
             f"Points: means over seeds of the {which}, with 95 % bands; level lines: the teacher "
             "and the student trained alone (NDS). Small ticks: as measured, before the correction "
             "for noise. "
+            + collapsed.caption(fallen)
             + "".join(
                 f"{METRICS[m][2]} is not defined: fewer than two groups have examples of the "
                 "labels that it needs. "
                 for m in without
             )
             + "*Turn the dial and ask "
-            "whether the band of the DS leaves that of the NDS, and which way.*"
+            "whether the band of the distilled student leaves that of the student alone, and which "
+            "way.*"
         ),
         method=(
             "The band is the 95 % interval of what one trained model has in the population, over "
@@ -162,6 +172,7 @@ def fairness(
         start=start,
         readout=_fairness_readout(rows, metrics, results.temperatures),
     )
+    return collapsed.noted(figure, fallen)
 
 
 def _trend(lines: pd.DataFrame, said: str) -> str:
@@ -200,7 +211,7 @@ def _fairness_readout(
 ) -> dict[float, str]:
     """For each temperature, the numbers of every model there."""
     curves = list(dict.fromkeys(rows.loc[rows["T"].notna(), "series"]))
-    level = [name for name in ("NDS", "teacher") if name in set(rows["series"])]
+    level = [name for name in (ROLE_NAMES["nds"], "teacher") if name in set(rows["series"])]
 
     def numbers(name: str, t: float) -> str:
         here = rows[(rows["series"] == name) & (rows["T"].isna() | (rows["T"] == t))]
@@ -275,7 +286,7 @@ def affected_counts(
         if not null.empty
         else ""
     )
-    return Figure(
+    figure = Figure(
         name="affected-classes",
         title="Significantly affected classes against temperature",
         caption=(
@@ -297,10 +308,11 @@ def affected_counts(
         start=start,
         readout={t: f"T = {t:g}. {'; '.join(parts)}." for t, parts in said.items()},
     )
+    return collapsed.noted(figure, collapsed.collapsed_runs(results, alpha, [scale]))
 
 
 def _counts_table(counts: pd.DataFrame) -> pd.DataFrame:
-    named = {"SC": "#SC: NDS and DS", "TC": "#TC: teacher and DS", "null": "null control"}
+    named = {"SC": "#SC: alone, distilled", "TC": "#TC: teacher, distilled", "null": "null control"}
     names = model_names(counts["comparison"].map(named), counts["temperature"])
     table = pd.DataFrame({"comparison": names})
     whole = {"n_classes": "classes", "significant": "significant", "significant_bh": "after BH"}
@@ -331,6 +343,7 @@ def individual_fairness(
         lines.insert(0, "series", summary["role"].map(ROLE_NAMES))
         parts.append(lines.assign(space=space))
     rows = pd.concat(parts, ignore_index=True)
+    fallen = collapsed.collapsed_runs(results, alpha, [scale])
     panels = []
     for distance, lines in rows.groupby("space", sort=False):
         models = model_names(lines["series"], lines["T"])
@@ -343,6 +356,9 @@ def individual_fairness(
             results.temperatures,
             y_title="individual unfairness",
             digits=4,
+            seeds=collapsed.seeds_beside(
+                fallen, results.individual_fairness(str(distance)), "individual_unfairness"
+            ).assign(series=ROLE_NAMES["ds"]),
         )
         panels.append(
             Panel(
@@ -359,13 +375,13 @@ def individual_fairness(
     table.insert(0, "model", model_names(rows["series"], rows["T"]))
     if len(parts) > 1:
         table.insert(1, "distance", rows["space"].map(DISTANCES))
-    return Figure(
+    figure = Figure(
         name="individual-fairness",
         title="Individual unfairness against temperature",
         caption=(
             "How much the predicted probabilities change between two examples, divided by the "
             "(cosine) distance of the examples. *A student that treats similar examples alike "
-            "lies low.*"
+            "lies low.* " + collapsed.caption(fallen)
         ),
         method=(
             "Mean over pairs of test examples. Bands are 95 % intervals over examples and seeds. "
@@ -388,3 +404,4 @@ def individual_fairness(
             for t in results.temperatures
         },
     )
+    return collapsed.noted(figure, fallen)

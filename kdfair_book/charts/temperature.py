@@ -139,10 +139,8 @@ def series_looks(names: Sequence[str], *channels: str, legend: Any = alt.Undefin
 
 #: Series -> what the legend calls it, with the paper's abbreviation.
 IN_FULL = {
-    "NDS": "student alone (NDS)",
-    "DS": "distilled student (DS)",
-    "DS with T²": "distilled, with T²",
-    "DS without": "distilled, without T²",
+    "student alone": "student alone (NDS)",
+    "distilled student": "distilled student (DS)",
     "#SC": "#SC: student alone, distilled",
     "#TC": "#TC: teacher, distilled",
 }
@@ -194,6 +192,7 @@ def against_temperature(
     digits: int = 2,
     band: Mapping[str, float] | None = None,
     zero: bool = False,
+    seeds: pd.DataFrame | None = None,
 ) -> Any:
     """Lines over the temperature, level lines for what has none, and the dial's place.
 
@@ -213,6 +212,9 @@ def against_temperature(
         Bounds "low" and "high" of a gray band (what chance alone would give).
     zero
         Whether the axis begins at zero.
+    seeds
+        Single runs to draw behind the lines: columns series, T, value, collapsed. What lies
+        beyond the axis is drawn at its edge, with its value.
     """
     measured = ["measured"] if "measured" in frame else []
     frame = frame.reindex(columns=["series", "T", "mean", "low", "high", *measured])
@@ -243,6 +245,9 @@ def against_temperature(
                 y=alt.Y("low:Q", title=y_title, scale=scale), y2="high:Q"
             )
         )
+    if seeds is not None and not seeds.empty:
+        scale.clamp = True
+        below += _single_runs(seeds, x, alt.Y("value:Q", title=y_title, scale=scale), digits)
     for name in names:
         color, _, shape = theme.SERIES[name]
         only = f"datum.series == {name!r}"
@@ -282,3 +287,22 @@ def against_temperature(
         curves.mark_line(strokeWidth=2).encode(x=x, y=y, **stroked),
     ]
     return alt.layer(*below, *between, *above)
+
+
+def _single_runs(seeds: pd.DataFrame, x: alt.X, y: alt.Y, digits: int) -> list[Any]:
+    """Rings for sound runs, a cross with its value for a collapsed one."""
+    rows = seeds.assign(label=[f"collapsed: {value:.{digits}f}" for value in seeds["value"]])
+    base = alt.Chart(rows_csv(rows[["series", "T", "value", "collapsed", "label"]]))
+    low = base.transform_filter("datum.collapsed == 'True'").encode(x=x, y=y)
+    hover = tooltip("series:N", T="d", value=f".{digits}f")
+    return [
+        base.transform_filter("datum.collapsed != 'True'")
+        .mark_point(size=18, strokeWidth=1, color=theme.LIGHT["muted"])
+        .encode(x=x, y=y, tooltip=hover),
+        low.mark_point(
+            shape="M-1,-1L1,1M1,-1L-1,1", size=40, strokeWidth=2, color=theme.LIGHT["mark"]
+        ).encode(tooltip=hover),
+        low.mark_text(align="right", dx=-6, dy=-6, color=theme.LIGHT["mark"]).encode(
+            text="label:N"
+        ),
+    ]

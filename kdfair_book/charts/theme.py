@@ -43,10 +43,10 @@ SEQUENCE = [LIGHT[f"seq-{i}"] for i in range(7)]
 #: What each series is drawn with: color, dash, shape. Never by color alone.
 SERIES = {
     "teacher": ("teacher", [1, 0], "square"),
-    "NDS": ("nds", [7, 3], "triangle-up"),
-    "DS": ("ds", [1, 0], "circle"),
-    "DS with T²": ("ds", [1, 0], "circle"),
-    "DS without": ("other", [5, 2], "diamond"),
+    "student alone": ("nds", [7, 3], "triangle-up"),
+    "distilled student": ("ds", [1, 0], "circle"),
+    "distilled, with T²": ("ds", [1, 0], "circle"),
+    "distilled, without T²": ("other", [5, 2], "diamond"),
     "no errors": ("floor", [2, 3], "stroke"),
     "measured here": ("ds", [1, 0], "circle"),
     "paper": ("other", [5, 2], "diamond"),
@@ -54,7 +54,7 @@ SERIES = {
     "#TC": ("other", [5, 2], "diamond"),
     "null control": ("nds", [7, 3], "triangle-up"),
     "equal groups": ("muted", [1, 3], "cross"),
-    "softened NDS": ("nds", [2, 3], "triangle-down"),
+    "softened student alone": ("nds", [2, 3], "triangle-down"),
     "constant": ("floor", [2, 3], "stroke"),
     "T² scale": ("ds", [1, 0], "circle"),
     "no scale": ("other", [5, 2], "diamond"),

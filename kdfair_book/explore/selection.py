@@ -19,17 +19,17 @@ from kdfair_core import metrics
 from kdfair_core.results import Results
 
 PAIRS = {
-    "nds-ds": "non-distilled and distilled student",
+    "nds-ds": "student alone and distilled student",
     "teacher-ds": "teacher and distilled student",
-    "teacher-nds": "teacher and non-distilled student",
-    "nds-null": "two sets of non-distilled students (null control)",
+    "teacher-nds": "teacher and student alone",
+    "nds-null": "two sets of students alone (null control)",
 }
 #: Role -> name in a table, color.
 ROLES = {
     "teacher": ("teacher", "teacher"),
-    "nds": ("NDS", "nds"),
-    "ds": ("DS", "ds"),
-    "null": ("second NDS", "other"),
+    "nds": ("student alone", "nds"),
+    "ds": ("distilled student", "ds"),
+    "null": ("second student alone", "other"),
 }
 EVERY = "all"
 MOST = 8  # wrong predictions of a class that are drawn

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kdfair_book.charts.collapsed import in_words
 from kdfair_book.claims.deciding import mean_seeds
 from kdfair_book.evidence import Sweep, disagreement_reduction, settings, sweep
 from kdfair_book.evidence.class_bias import disagreements
@@ -30,7 +31,7 @@ from kdfair_book.evidence.what_could_be_seen import (
 from kdfair_book.pages.folded import Folded
 from kdfair_book.pages.text import Text, table
 from kdfair_book.pages.text import listed as in_a_list
-from kdfair_book.pages.what_we_found import AT, _number, _title, _with_factor, squared
+from kdfair_book.pages.what_we_found import AT, _title, _with_factor, squared
 from kdfair_core.results import Results
 
 
@@ -139,7 +140,7 @@ def _temperature(sweeps: list[Sweep]) -> Advice:
         "Start between T = 4 and T = 10; do not stay at T = 1, and look twice above T = 20.",
         f"Disagreements with the teacher that distillation removes, median (and range) of studies: "
         f"{told} ([across studies](across.ipynb)).",
-        f"{_number(len(sweeps))} studies, none tuned for the best T; which T is best differs and "
+        f"{in_words(len(sweeps))} studies, none tuned for the best T; which T is best differs and "
         "is not decided here",
     )
 
@@ -165,7 +166,7 @@ def _alpha(found: list[Results]) -> Advice | None:
             f"{alphas[0]:g} by {100 * gap.mean():+.1f} points ({ends[0]:+.1f} to {ends[1]:+.1f}), "
             f"{known}; disagreement with the teacher falls by {reduced[0]:.0f} % and "
             f"{reduced[1]:.0f} % ([CIFAR-100](cifar100.ipynb)).",
-            f"one study, {_number(len(high.seeds))} seeds",
+            f"one study, {in_words(len(high.seeds))} seeds",
         )
     return None
 
@@ -185,7 +186,7 @@ def _seeds(sweeps: list[Sweep]) -> Advice:
         f"To see a gain of one point of accuracy four times in five takes {few:.0f} "
         f"seeds ({easy}) to {many:.0f} ({hard}), by the spread measured there "
         "([power](statistics.ipynb)).",
-        f"spreads of {_number(len(needs))} studies, each from three to five seeds, so the numbers "
+        f"spreads of {in_words(len(needs))} studies, each from three to five seeds, so the numbers "
         "are rough",
     )
 
@@ -198,7 +199,7 @@ def _collapse(sweeps: list[Sweep]) -> Advice | None:
         for k, t in enumerate(one.temperatures):
             low = int(collapsed(accuracy[one.ds[:, k]]).sum())
             if low:
-                many = f"{_number(low)} of {_number(len(one.seeds))}"
+                many = f"{in_words(low)} of {in_words(len(one.seeds))}"
                 told.append(f"{many} on {_title(one)} at T = {t:g}")
     if not told:
         return None
@@ -258,7 +259,7 @@ def _not_which(sweeps: list[Sweep]) -> Advice | None:
             f"On {_title(one)} {row['significant']:.0f} of {row['n_classes']:.0f} classes differ "
             f"at T = {AT:g} where chance gives up to {row['chance_high']:.0f}; after correction "
             f"{named} can be named ([CIFAR-100](cifar100.ipynb)).",
-            f"{_number(len(one.seeds))} seeds; more would name more",
+            f"{in_words(len(one.seeds))} seeds; more would name more",
         )
     return None
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book import paper
+from kdfair_book.charts.collapsed import in_words
 from kdfair_book.charts.tiny import Interval, intervals_svg
 from kdfair_book.evidence import NotThere, Sweep, collapse, disagreement_reduction, settings, sweep
 from kdfair_book.evidence.across_studies import TITLES
@@ -27,8 +28,6 @@ from kdfair_core.results import Results
 
 AT = 4.0
 """The temperature of the opening's differences: the one at which every page's dial starts."""
-
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 # a study's page
@@ -174,7 +173,7 @@ def _classes(frame: pd.DataFrame, mine: Sweep, t: float) -> str:
         named = f"only {corrected}" if corrected else "none"
         said += (
             f" How many is known, but not which: after correction for many tests {named} can be "
-            f"named with {_number(len(mine.seeds))} seeds."
+            f"named with {in_words(len(mine.seeds))} seeds."
         )
     return said
 
@@ -209,7 +208,7 @@ def _groups(frame: pd.DataFrame, found: Results, t: float) -> str:
 
 def _sure(mine: Sweep) -> str:
     return (
-        f"{_number(len(mine.seeds)).capitalize()} seeds, {len(mine.results.y_true):,} test "
+        f"{in_words(len(mine.seeds)).capitalize()} seeds, {len(mine.results.y_true):,} test "
         f"examples, {mine.results.badge}; intervals are over both, each at 95 % by itself."
     )
 
@@ -243,7 +242,7 @@ def _fallen(mine: Sweep) -> str:
     for k, t in enumerate(mine.temperatures):
         low = collapse.collapsed(accuracy[mine.ds[:, k]])
         if low.any():
-            many = _number(int(low.sum())), _number(len(low))
+            many = in_words(int(low.sum())), in_words(len(low))
             told.append(f"{many[0]} of {many[1]} seeds at T = {t:g}")
     if not told:
         return ""
@@ -524,18 +523,14 @@ def _ends(values: list[float]) -> tuple[float, float]:
 def _of(some: int, all_: int) -> str:
     """ "all five", "four of five"."""
     if some == all_:
-        return "both" if all_ == 2 else f"all {_number(all_)}"
-    return f"{_number(some)} of {_number(all_)}"
+        return "both" if all_ == 2 else f"all {in_words(all_)}"
+    return f"{in_words(some)} of {in_words(all_)}"
 
 
 def _in_regime(inside: int, all_: int) -> str:
     if inside == 0:
-        return f"none of the {_number(all_)} studies measured here is"
+        return f"none of the {in_words(all_)} studies measured here is"
     return f"{_of(inside, all_)} studies measured here {'is' if inside == 1 else 'are'}"
-
-
-def _number(n: int) -> str:
-    return NUMBERS[n] if n < len(NUMBERS) else str(n)
 
 
 def _percent(share: float) -> str:

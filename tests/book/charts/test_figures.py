@@ -118,9 +118,11 @@ def test_fairness_shows_the_results_numbers(results):
         & (summary["soft_scale"] == "T2")
     ].iloc[0]
     table = figure.table.set_index("model")
-    assert table.loc["DS, T = 7", "EOD (%)"] == pytest.approx(100 * row["corrected"])
-    assert table.loc["DS, T = 7", "EOD as measured"] == pytest.approx(100 * row["mean"])
-    assert table.loc["DS, T = 7", "EOD low"] == pytest.approx(100 * row["low"])
+    assert table.loc["distilled student, T = 7", "EOD (%)"] == pytest.approx(100 * row["corrected"])
+    assert table.loc["distilled student, T = 7", "EOD as measured"] == pytest.approx(
+        100 * row["mean"]
+    )
+    assert table.loc["distilled student, T = 7", "EOD low"] == pytest.approx(100 * row["low"])
     assert f"EOD {100 * row['corrected']:.2f} %" in figure.readout[7]
     assert f"{100 * summary['floor'].max():.2f}" in figure.method
 
@@ -160,7 +162,7 @@ def test_class_accuracy_marks_what_welch_calls_different(results):
             & (affected["soft_scale"] == "T2")
             & affected["significant"].astype(bool)
         ]
-        column = figure.table[f"DS, T = {T}"]
+        column = figure.table[f"distilled student, T = {T}"]
         assert set(figure.table.loc[column.str.contains("×"), "class"]) == set(rows["class_name"])
 
 
@@ -244,7 +246,9 @@ def seen_by(color, kind):
 @pytest.mark.parametrize("kind", BLINDNESS)
 @pytest.mark.parametrize("which", [0, 1], ids=["light", "dark"])
 def test_series_differ_under_color_blindness_and_by_more_than_color(kind, which):
-    for a, b in [("teacher", "NDS"), ("NDS", "DS"), ("teacher", "DS"), ("DS", "paper")]:
+    teacher, alone, distilled = "teacher", "student alone", "distilled student"
+    pairs = [(teacher, alone), (alone, distilled), (teacher, distilled), (distilled, "paper")]
+    for a, b in pairs:
         colors = [theme.COLORS[theme.SERIES[s][0]][which] for s in (a, b)]
         apart = np.abs(seen_by(colors[0], kind) - seen_by(colors[1], kind)).sum()
         assert apart > 0.2, (a, b)
@@ -262,12 +266,12 @@ def test_one_astray_run_does_not_press_the_rest_into_a_line():
 
     from kdfair_book.charts.temperature import is_cut, shown_range
 
-    usual = [("DS", t, 90.0 + t, 89.0 + t, 91.0 + t) for t in range(1, 5)]
+    usual = [("distilled student", t, 90.0 + t, 89.0 + t, 91.0 + t) for t in range(1, 5)]
     columns = ["series", "T", "mean", "low", "high"]
     calm = pd.DataFrame(usual, columns=columns)
     assert (min(shown_range(calm)), max(shown_range(calm))) == (90.0, 95.0)
     assert not is_cut(calm)
-    astray = pd.DataFrame([*usual, ("DS", 5, 92.0, 10.0, 100.0)], columns=columns)
+    astray = pd.DataFrame([*usual, ("distilled student", 5, 92.0, 10.0, 100.0)], columns=columns)
     assert min(shown_range(astray)) == pytest.approx(91.0 - 1.5)
     assert is_cut(astray)
     without = calm.assign(low=np.nan, high=np.nan)

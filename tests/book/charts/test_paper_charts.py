@@ -20,7 +20,7 @@ def test_counts_beside_the_papers(cifar10):
     table = figure.table.set_index("T")
     ours = cifar10.affected_counts().query("comparison == 'SC' and soft_scale == 'T2'")
     ours = ours.set_index("temperature")["significant"]
-    column = "#SC: NDS and DS differ"
+    column = "#SC: alone and distilled differ"
     assert table.loc[10, f"{column}, measured here"] == ours[10]
     theirs = paper.results("cifar10", "sc").set_index("temperature")["mean"]
     assert table.loc[7, f"{column}, paper"] == theirs[7]
@@ -61,7 +61,7 @@ def test_our_weights(cifar10):
 def test_individual_as_reported():
     figure = paper_charts.paper_individual("hatexplain")
     assert figure.badge == "reported"
-    assert "DS 0.0654; NDS 0.1078, teacher 0.032" in figure.readout[10]
+    assert "student 0.0654; student alone 0.1078, teacher 0.032" in figure.readout[10]
     with pytest.raises(ValueError, match="metric of svhn"):
         paper_charts.paper_individual("svhn")
 

@@ -98,7 +98,7 @@ def test_it_shows_itself(explorer):
     assert "application/vnd.jupyter.widget-view+json" in explorer._repr_mimebundle_()
     assert isinstance(explorer.widget, ipw.VBox)
     title = spec(explorer)["title"]
-    assert title["text"] == "shapes: NDS and DS"
+    assert title["text"] == "shapes: student alone and distilled student"
     assert title["subtitle"] == "measured here (smoke), T = 4, alpha 0.8, T2"
 
 
@@ -176,7 +176,7 @@ def test_groups_and_summary_are_those_of_the_results(explorer):
     explorer.change(attribute="size", pair="teacher-nds")
     fair = SHAPES.group_fairness("size").groupby("role")[["accuracy", "dpd", "eod"]].mean()
     summary = explorer.selection.summary().set_index("model")
-    for model, role in (("teacher", "teacher"), ("NDS", "nds")):
+    for model, role in (("teacher", "teacher"), ("student alone", "nds")):
         np.testing.assert_allclose(
             summary.loc[model, ["accuracy", "dpd", "eod"]].astype(float), fair.loc[role]
         )
