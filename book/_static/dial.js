@@ -145,7 +145,7 @@
   function dock(bar, asking) {
     const place = element("div", { className: "kd-dock" }, bar);
     const first = asking.find((e) => !e.closest("details:not([open])")) || asking[0];
-    const panels = first.querySelector(":scope > .kd-panels");
+    const panels = [...first.children].findLast((e) => e.matches(".kd-panels, .kd-key"));
     if (panels) panels.after(place);
     else (first.closest("details") || first).before(place);
     const settle = () => {

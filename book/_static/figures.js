@@ -148,12 +148,23 @@
       height = Math.max(height, h);
       return new XMLSerializer().serializeToString(svg);
     });
+    let across = 0;
+    const key = [...figure.element.querySelectorAll(".kd-key li")].map((item) => {
+      const line = item.querySelector("path").cloneNode();
+      const text = item.textContent;
+      const entry = `<g transform="translate(${across + 6},${height + 6})">` +
+        new XMLSerializer().serializeToString(line) +
+        `<text x="32" y="8" font-family="sans-serif" font-size="11" fill="#1f2730">${text.replace(/&/g, "&amp;")}</text></g>`;
+      across += 52 + 6 * text.length;
+      return entry;
+    });
+    if (key.length) height += 18;
     const title = figure.element.querySelector("figcaption strong").textContent;
     const badge = figure.element.querySelector(".kd-badge").textContent;
     const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
     const text = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${x - gap} ${height + 24}" ` +
       `width="${x - gap}" height="${height + 24}"><rect width="100%" height="100%" fill="#fff"/>` +
-      drawn.join("") + `<text x="6" y="${height + 14}" font-family="sans-serif" font-size="11" ` +
+      drawn.join("") + key.join("") + `<text x="6" y="${height + 14}" font-family="sans-serif" font-size="11" ` +
       `fill="#4f5964">${escape(title)} T = ${figure.state.temperatures[figure.index]}; ${escape(badge)}</text></svg>`;
     return text.replace(/var\(--[\w-]+,\s*([^)]+)\)/g, "$1");
   }

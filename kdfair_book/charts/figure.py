@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
@@ -162,6 +162,13 @@ class Figure:
         note = f" {self.note}" if self.note else ""
         return f"{self.title} [{theme.badge_text(self.badge)}]{note}\n{self.describe()}"
 
+    def _vega(self, panel: Panel) -> dict[str, Any]:
+        """The panel as a Vega specification that answers the page's dial."""
+        lite = panel.spec(self.temperatures, self.start, slider=False)
+        spec: dict[str, Any] = vl_convert.vegalite_to_vega(lite)
+        spec.pop("$schema", None)
+        return spec
+
     def _method_html(self) -> str:
         if not self.method:
             return ""
@@ -175,10 +182,14 @@ class Figure:
     def to_html(self) -> str:
         """The figure for a page of the book (see ``book/_static/figures.js``)."""
         identity = f"kd-{self.name}-{next(_serial)}"
+        specs = [self._vega(panel) for panel in self.panels]
+        key = _shared_key(specs)
         anchor = "" if self.name in _anchored else f'<span id="figure-{self.name}"></span>'
         _anchored.add(self.name)
+        sized = [replace(p, height=p.height - 44) if key else p for p in self.panels]
         panels = [
-            _panel_html(panel, self, f"{identity}-{i}") for i, panel in enumerate(self.panels)
+            _panel_html(panel, spec, f"{identity}-{i}")
+            for i, (panel, spec) in enumerate(zip(sized, specs, strict=True))
         ]
         state = {
             "name": self.name,
@@ -197,7 +208,7 @@ class Figure:
         return (
             f'<figure class="kd-figure" id="{identity}"{"" if self._still else answers}>{anchor}\n'
             f'<p class="kd-badge kd-badge-{self.badge}">{badge}</p>\n'
-            f'<div class="kd-panels kd-columns-{self._columns}">{boxes}</div>\n'
+            f'<div class="kd-panels kd-columns-{self._columns}">{boxes}</div>\n{key}'
             f'<p class="kd-readout"><span class="kd-said">{said}</span>'
             f'<span class="kd-room" aria-hidden="true">{longest}</span></p>\n'
             f"<figcaption><strong>{title}.</strong> {_inline(self.caption)}</figcaption>\n"
@@ -218,11 +229,44 @@ class Section(tuple):
             display(part)
 
 
-def _panel_html(panel: Panel, figure: Figure, identity: str) -> tuple[str, dict[str, Any]]:
+def _shared_key(specs: list[dict[str, Any]]) -> str:
+    """One legend of lines for panels that each would have their own: taken out of them.
+
+    "" where a panel has another legend, or none.
+    """
+    found: dict[str, tuple[str, list[int]]] = {}
+    for spec in specs:
+        legends = spec.get("legends", [])
+        if len(legends) != 1 or legends[0].get("symbolType") != "stroke":
+            return ""
+        scales = {scale["name"]: scale for scale in spec["scales"]}
+        color, dash = (scales[legends[0][channel]] for channel in ("stroke", "strokeDash"))
+        found |= dict(
+            zip(color["domain"], zip(color["range"], dash["range"], strict=True), strict=True)
+        )
+    for spec in specs:
+        del spec["legends"]
+    items = "".join(
+        f'<li><svg viewBox="0 0 26 8" width="26" height="8" aria-hidden="true"><path d="M0 4H26" '
+        f'stroke="{theme.themed(color)}" stroke-width="2.5" stroke-dasharray="{_dashes(dash)}"/>'
+        f"</svg>{html.escape(theme.IN_FULL.get(name, name))}</li>"
+        for name, (color, dash) in sorted(found.items(), key=lambda one: _place(one[0]))
+    )
+    return f'<ul class="kd-key">{items}</ul>\n'
+
+
+def _dashes(dash: list[int]) -> str:
+    return "none" if dash == [1, 0] else " ".join(map(str, dash))
+
+
+def _place(name: str) -> int:
+    order = list(theme.SERIES)
+    return order.index(name) if name in order else len(order)
+
+
+def _panel_html(panel: Panel, spec: dict[str, Any], identity: str) -> tuple[str, dict[str, Any]]:
     """The panel as a still picture in its box, and the Vega specification that moves it."""
-    lite = panel.spec(figure.temperatures, figure.start, slider=False)
-    spec = vl_convert.vegalite_to_vega(lite)
-    spec.pop("$schema", None)
+    spec["height"] = panel.height
     _silence(spec)
     svg = vl_convert.vega_to_svg(spec)
     svg = re.sub(r'\b(id="|url\(#)', rf"\1{identity}-", svg)  # clip paths, unique on the page

@@ -220,10 +220,8 @@ def _fairness_readout(
             f"{METRICS[m][2]} {means[m]:.2f} %" for m in metrics if m in means
         )
 
-    return {
-        t: f"T = {t:g}. " + "; ".join(numbers(name, t) for name in [*curves, *level]) + "."
-        for t in temperatures
-    }
+    said = {t: "; ".join(numbers(name, t) for name in [*curves, *level]) for t in temperatures}
+    return {t: f"T = {t:g}. {text[0].upper()}{text[1:]}." for t, text in said.items()}
 
 
 def affected_counts(

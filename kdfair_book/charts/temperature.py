@@ -137,18 +137,9 @@ def series_looks(names: Sequence[str], *channels: str, legend: Any = alt.Undefin
     return looks("series", names, legend=legend, **styles)
 
 
-#: Series -> what the legend calls it, with the paper's abbreviation.
-IN_FULL = {
-    "student alone": "student alone (NDS)",
-    "distilled student": "distilled student (DS)",
-    "#SC": "#SC: student alone, distilled",
-    "#TC": "#TC: teacher, distilled",
-}
-
-
 def stroke_legend(names: Sequence[str]) -> alt.Legend:
     """Legend of lines, in as many columns as the signal ``room`` allows."""
-    full = {name: IN_FULL.get(name, name) for name in names}
+    full = {name: theme.IN_FULL.get(name, name) for name in names}
     entry = 42 + 6 * max(map(len, full.values()))  # pixels
     written = "".join(
         f"datum.label == {name!r} ? {label!r} : " for name, label in full.items() if name != label
@@ -246,8 +237,8 @@ def against_temperature(
             )
         )
     if seeds is not None and not seeds.empty:
-        scale.clamp = True
-        below += _single_runs(seeds, x, alt.Y("value:Q", title=y_title, scale=scale), digits)
+        y_run = alt.Y("at:Q", title=y_title, scale=scale)
+        below += _single_runs(seeds, x, y_run, nice_ends(*scale["domain"]), digits)
     for name in names:
         color, _, shape = theme.SERIES[name]
         only = f"datum.series == {name!r}"
@@ -289,20 +280,46 @@ def against_temperature(
     return alt.layer(*below, *between, *above)
 
 
-def _single_runs(seeds: pd.DataFrame, x: alt.X, y: alt.Y, digits: int) -> list[Any]:
+def nice_ends(low: float, high: float) -> tuple[float, float]:
+    """Where Vega ends an axis that holds both: on a tick, of about ten (d3's ``nice``)."""
+    before = 0.0
+    for _ in range(10):
+        step = (high - low) / 10
+        power = float(10 ** np.floor(np.log10(step)))
+        error = step / power
+        step = power * (
+            10 if error >= 50**0.5 else 5 if error >= 10**0.5 else 2 if error >= 2**0.5 else 1
+        )
+        if step == before:
+            break
+        low, high = float(np.floor(low / step) * step), float(np.ceil(high / step) * step)
+        before = step
+    return low, high
+
+
+def _single_runs(
+    seeds: pd.DataFrame, x: alt.X, y: alt.Y, ends: tuple[float, float], digits: int
+) -> list[Any]:
     """Rings for sound runs, a cross with its value for a collapsed one."""
-    rows = seeds.assign(label=[f"collapsed: {value:.{digits}f}" for value in seeds["value"]])
-    base = alt.Chart(rows_csv(rows[["series", "T", "value", "collapsed", "label"]]))
-    low = base.transform_filter("datum.collapsed == 'True'").encode(x=x, y=y)
-    hover = tooltip("series:N", T="d", value=f".{digits}f")
+    rows = pd.DataFrame(
+        {
+            "series": seeds["series"],
+            "T": seeds["T"],
+            "value": seeds["value"],
+            "at": seeds["value"].clip(*ends),
+            "run": np.where(seeds["collapsed"], "collapsed", "other seed"),
+            "label": [f"collapsed: {value:.3g}" for value in seeds["value"]],
+        }
+    )
+    base = alt.Chart(rows_csv(rows)).encode(
+        x=x, y=y, tooltip=tooltip("series:N", "run:N", T="d", value=f".{digits}f")
+    )
+    low = base.transform_filter("datum.run == 'collapsed'")
+    color = theme.LIGHT["mark"]
     return [
-        base.transform_filter("datum.collapsed != 'True'")
-        .mark_point(size=18, strokeWidth=1, color=theme.LIGHT["muted"])
-        .encode(x=x, y=y, tooltip=hover),
-        low.mark_point(
-            shape="M-1,-1L1,1M1,-1L-1,1", size=40, strokeWidth=2, color=theme.LIGHT["mark"]
-        ).encode(tooltip=hover),
-        low.mark_text(align="right", dx=-6, dy=-6, color=theme.LIGHT["mark"]).encode(
-            text="label:N"
+        base.transform_filter("datum.run != 'collapsed'").mark_point(
+            size=18, strokeWidth=1, color=theme.LIGHT["muted"]
         ),
+        low.mark_point(shape="M-1,-1L1,1M1,-1L-1,1", size=40, strokeWidth=2, color=color),
+        low.mark_text(align="right", dx=-6, dy=-6, color=color).encode(text="label:N"),
     ]

@@ -63,6 +63,14 @@ SERIES = {
     "alpha 0.6": ("other", [5, 2], "diamond"),
 }
 
+#: Series -> what the legend calls it, with the paper's abbreviation.
+IN_FULL = {
+    "student alone": "student alone (NDS)",
+    "distilled student": "distilled student (DS)",
+    "#SC": "#SC: student alone, distilled",
+    "#TC": "#TC: teacher, distilled",
+}
+
 #: Where a number comes from -> what the badge says.
 BADGES = {
     "reported": "reported by the paper",

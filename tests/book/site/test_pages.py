@@ -200,6 +200,8 @@ def test_figures_follow_the_theme(visit):
 
 def test_without_scripts_pictures_and_numbers_stand(visit):
     _, page = visit(STUDY, scripts=False)
+    for line in page.locator("details.kd-folded > summary").all():
+        line.click()  # what is nested comes after what holds it
     figures = page.locator(".kd-figure")
     assert figures.count() > 5
     for i in range(figures.count()):
