@@ -24,11 +24,12 @@ from kdfair_core.files import tensors_sha256
 from kdfair_core.results import Results
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Profile, Recipe, Study
+from kdfair_core.training.batches import stable_seed
 from kdfair_core.training.learners import to_device
 from kdfair_core.training.plan import Identity, plan
 from kdfair_core.training.study import pick_device, run_sweeps, store_runs
 from kdfair_core.training.sweep import finished_run
-from kdfair_core.training.views import DatasetViews, stable_seed
+from kdfair_core.training.views import DatasetViews
 
 PROFILE = "own"
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from kdfair_core.models.lenet import LeNet5, StackedLeNet5
 from kdfair_core.models.resnet import SmallResNet, StackedSmallResNet
+from kdfair_core.training.batches import stable_seed
 from kdfair_core.training.compiling import Compiled
-from kdfair_core.training.views import stable_seed
 
 # What a learner is told: logits [learner, batch, class] of the learners in a slice -> their losses.
 LossOf = Callable[[Tensor, slice], Tensor]

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from kdfair_core import distillation
 from kdfair_core.checkpoints import Checkpoint
 from kdfair_core.studies import Recipe
+from kdfair_core.training.batches import Batch
 from kdfair_core.training.learners import Learners
 from kdfair_core.training.teacher import TeacherOutputs, autocast, products
-from kdfair_core.training.views import Batch, Views
+from kdfair_core.training.views import Views
 
 CHECKPOINT_MINUTES = 5
 """Training is stored at each epoch's end, and within an epoch when it was not for so long."""

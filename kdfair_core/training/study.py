@@ -16,10 +16,11 @@ from kdfair_core import asked, datasets, models, studies
 from kdfair_core.datasets import Dataset
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Study
+from kdfair_core.training.batches import stable_seed
 from kdfair_core.training.loop import OutOfTime
 from kdfair_core.training.plan import Identity, Sweep, narrowed, plan
 from kdfair_core.training.sweep import FinishedRun, train_sweep
-from kdfair_core.training.views import DatasetViews, stable_seed
+from kdfair_core.training.views import DatasetViews
 
 
 def run_study(

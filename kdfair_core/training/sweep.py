@@ -21,6 +21,7 @@ from kdfair_core.files import tensors_sha256
 from kdfair_core.runs import run_name
 from kdfair_core.studies import recipe_of
 from kdfair_core.training import compiling
+from kdfair_core.training.batches import stable_seed
 from kdfair_core.training.learners import make_learners, to_device
 from kdfair_core.training.loop import Lesson, read_checkpoint, train
 from kdfair_core.training.machine import environment
@@ -32,7 +33,7 @@ from kdfair_core.training.teacher import (
     logits_and_features,
     predict,
 )
-from kdfair_core.training.views import DatasetViews, stable_seed
+from kdfair_core.training.views import DatasetViews
 
 Weights = Mapping[str, np.ndarray]
 

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kdfair_core.training.batches import Batch
 from kdfair_core.training.compiling import Compiled
-from kdfair_core.training.views import Batch, Views
+from kdfair_core.training.views import Views
 
 EVALUATION_BATCH = 250
 PRECISIONS = ("fp32", "tf32", "bf16")

@@ -9,51 +9,19 @@ learns from them, and a resumed epoch needs no generator's state.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kdfair_core.datasets import Dataset, Inputs, Split, fingerprint
-from kdfair_core.training.plan import steps_per_epoch
+from kdfair_core.training.batches import Batch, Labeled, stable_seed
 
 
-def stable_seed(*parts: Any) -> int:
-    """A 63-bit seed that depends on the parts alone: the same on every machine and version."""
-    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Examples as a network reads them.
-
-    Attributes
-    ----------
-    index : Tensor of int, shape [batch]
-        Positions in the split.
-    inputs : tuple of Tensor
-        What the network is called with.
-    labels : Tensor of int, shape [batch]
-    view : Tensor of int, shape [batch], or None
-        Which of its few views each example shows (0: as stored, 1: flipped); None where there
-        are too many to number.
-    """
-
-    index: Tensor
-    inputs: tuple[Tensor, ...]
-    labels: Tensor
-    view: Tensor | None
-
-
-class ImageViews:
+class ImageViews(Labeled):
     """Images of one split.
 
     Parameters
@@ -84,8 +52,8 @@ class ImageViews:
         unknown = set(augment) - {"crop", "flip"}
         if unknown:
             raise ValueError(f"unknown augmentation {sorted(unknown)}; expected crop or flip")
-        self.examples, self.device, self.augment = split.x, device, augment
-        self.labels = torch.as_tensor(split.y, device=device).long()
+        super().__init__(split, device)
+        self.examples, self.augment = split.x, augment
         self.n_views = None if "crop" in augment else 2 if "flip" in augment else 1
         first = np.asarray(split.x[np.array([0])])
         _check_images(first, mean, std)
@@ -102,13 +70,6 @@ class ImageViews:
             # [example, row, column, channel]: channels last, as convolutions like it
             self._pixels = torch.as_tensor(np.ascontiguousarray(split.x.transpose(0, 2, 3, 1)))
             self._pixels = self._pixels.to(device)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def steps(self, batch_size: int) -> int:
-        """Batches of an epoch."""
-        return steps_per_epoch(len(self), batch_size)
 
     def epoch(self, seed: int, epoch: int, batch_size: int, *, start: int = 0) -> Iterator[Batch]:
         """Every example once, in random order, augmented. A last batch of one is left out.
@@ -175,23 +136,16 @@ class ImageViews:
         return torch.addcmul(self._shift, pixels.permute(0, 3, 1, 2).float(), self._scale)
 
 
-class TokenViews:
+class TokenViews(Labeled):
     """Texts of one split, batched with others of about their length so that little is padding."""
 
     n_views = 1
     WINDOW = 50  # batches among which texts are sorted by length
 
     def __init__(self, split: Split, device: torch.device) -> None:
-        self.tokens, self.device = split.x, device
-        self.labels = torch.as_tensor(split.y, device=device).long()
+        super().__init__(split, device)
+        self.tokens = split.x
         self.lengths = torch.as_tensor(np.asarray(split.x.lengths))  # type: ignore[attr-defined]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def steps(self, batch_size: int) -> int:
-        """Batches of an epoch."""
-        return steps_per_epoch(len(self), batch_size)
 
     def epoch(self, seed: int, epoch: int, batch_size: int, *, start: int = 0) -> Iterator[Batch]:
         """Every text once: shuffled, sorted by length within windows, batches shuffled again.
@@ -221,7 +175,7 @@ class TokenViews:
         return Batch(index, inputs, self.labels[index], torch.zeros_like(index))
 
 
-class ArrayViews:
+class ArrayViews(Labeled):
     """Arrays of any shape, shown as they are; several of them are a network's several inputs.
 
     Floats become float32, whole numbers int64.
@@ -230,16 +184,9 @@ class ArrayViews:
     n_views = 1
 
     def __init__(self, split: Split, device: torch.device) -> None:
+        super().__init__(split, device)
         arrays = split.x.arrays if isinstance(split.x, Inputs) else (np.asarray(split.x),)
         self.inputs = tuple(_as_tensor(array).to(device) for array in arrays)
-        self.labels = torch.as_tensor(split.y, device=device).long()
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def steps(self, batch_size: int) -> int:
-        """Batches of an epoch."""
-        return steps_per_epoch(len(self), batch_size)
 
     def epoch(self, seed: int, epoch: int, batch_size: int, *, start: int = 0) -> Iterator[Batch]:
         """Every example once, in random order, but for a last batch of one; see ImageViews."""

@@ -122,7 +122,7 @@ def test_the_engine_teaches_what_a_plain_loop_teaches(tmp_path):
     )  # fmt: skip
     ds = found.runs[found.runs["role"] == "ds"]["run"].item()
     batches = seen[::2]  # the student alone and the distilled one saw the same
-    from kdfair_core.training.views import stable_seed
+    from kdfair_core.training.batches import stable_seed
 
     torch.manual_seed(stable_seed("init", "ds", 0, 4, 0.8, "T2"))
     student = Small()

@@ -1,0 +1,57 @@
+"""What every batch is made of, and the seed of everything that is drawn."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kdfair_core.datasets import Split
+from kdfair_core.training.plan import steps_per_epoch
+
+
+def stable_seed(*parts: Any) -> int:
+    """A 63-bit seed that depends on the parts alone: the same on every machine and version."""
+    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples as a network reads them.
+
+    Attributes
+    ----------
+    index : Tensor of int, shape [batch]
+        Positions in the split.
+    inputs : tuple of Tensor
+        What the network is called with.
+    labels : Tensor of int, shape [batch]
+    view : Tensor of int, shape [batch], or None
+        Which of its few views each example shows (0: as stored, 1: flipped); None where there
+        are too many to number.
+    """
+
+    index: Tensor
+    inputs: tuple[Tensor, ...]
+    labels: Tensor
+    view: Tensor | None
+
+
+class Labeled:
+    """What all views share: the labels, on the device."""
+
+    def __init__(self, split: Split, device: torch.device) -> None:
+        self.device = device
+        self.labels = torch.as_tensor(split.y, device=device).long()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def steps(self, batch_size: int) -> int:
+        """Batches of an epoch."""
+        return steps_per_epoch(len(self), batch_size)
