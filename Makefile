@@ -33,12 +33,15 @@ $(TEST): $(BASE)
 book: $(BASE)
 	@$(PY) -m kdfair_core build
 
+# A worker a core; tests of a file stay together, since they share a browser and a built book.
+SPREAD := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile
+
 test: $(TEST)
-	$(PY) -m pytest
+	$(SPREAD)
 
 # Without what is slow or needs a browser.
 test-quick: $(TEST)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser"
+	$(SPREAD) -m "not slow and not browser"
 
 lab: $(BASE)
 	$(PY) -m jupyterlab notebooks

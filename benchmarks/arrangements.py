@@ -39,7 +39,7 @@ from kdfair_core.training.compiling import Compiled, can_compile
 from kdfair_core.training.learners import Learners, to_device
 from kdfair_core.training.machine import environment, machine
 from kdfair_core.training.memory import kept_memory
-from kdfair_core.training.sweep import autocast
+from kdfair_core.training.teacher import autocast
 
 
 class OneProgram:
@@ -74,7 +74,7 @@ class Way:
     def steps(self, n: int, x: Tensor, labels: Tensor) -> float:
         """Seconds that so many steps take."""
         if self.company:
-            self.company.train()
+            self.company.__enter__()
 
         def work() -> None:
             for _ in range(n):
@@ -84,7 +84,7 @@ class Way:
 
         seconds = timed(work, x.device)
         if self.company:
-            self.company.close()
+            self.company.__exit__()
         return seconds
 
 

@@ -49,9 +49,10 @@ from kdfair_core.models._torchvision import import_torchvision
 from kdfair_core.studies import TEMPERATURES, Recipe
 from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import make_learners
+from kdfair_core.training.loop import Lesson, train
 from kdfair_core.training.machine import machine
 from kdfair_core.training.memory import kept_memory
-from kdfair_core.training.sweep import Lesson, TeacherOutputs, autocast, predict, train
+from kdfair_core.training.teacher import TeacherOutputs, autocast, predict
 from kdfair_core.training.views import make_views
 
 N_TEST = 500
@@ -106,7 +107,9 @@ def make_texts(n: int) -> Dataset:
                 text[draws.integers(1, len(text))] = 500 + draws.integers(10)
         return Split(Tokens.of(texts), labels, {})
 
-    return Dataset("texts", split(n), split(N_TEST), ("not toxic", "toxic"), {}, (), (), "drawn")
+    return Dataset(
+        "texts", split(n), split(N_TEST), ("not toxic", "toxic"), {}, (), (), "drawn", "texts"
+    )
 
 
 class Bench:

@@ -5,8 +5,8 @@
 ``reading`` opens tables, ``roles`` finds the models in them, ``codes`` and ``streaming`` turn rows
 into integer codes and ``counting`` into counts, a batch at a time; ``merging`` keeps counts in
 files and adds them. ``rates``, ``changes``, ``fairness`` and ``calibration`` compute frames from
-counts, ``verdict`` puts them into words, ``page`` and ``markdown`` show them, and ``rules`` makes
-a gate of them.
+counts, ``verdict`` puts them into words and ``findings`` holds them; ``page`` and ``markdown`` show
+them, ``rules`` makes a gate of them, and ``report`` is all of it.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -10,11 +10,12 @@ import pandas as pd
 
 from kdfair_audit.counting import Counts
 from kdfair_audit.errors import AuditError
+from kdfair_audit.findings import findings_of
 from kdfair_audit.merging import is_counts, merge, read_counts
 from kdfair_audit.published import is_published, published_frame
 from kdfair_audit.rates import Options
 from kdfair_audit.reading import open_source
-from kdfair_audit.report import AuditReport, report_of
+from kdfair_audit.report import AuditReport
 from kdfair_audit.streaming import MAX_GROUPS, Plan, count_source
 
 
@@ -103,7 +104,8 @@ def audit(
         delimiter=delimiter,
     )
     options = Options(level=level, min_group=min_group, n_boot=n_boot, seed=seed)
-    return report_of(counts, title=title or f"Audit of {name}", options=options)
+    found = findings_of(counts, title=title or f"Audit of {name}", options=options)
+    return AuditReport(**vars(found))
 
 
 def count(

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from kdfair_audit.findings import Findings
 from kdfair_audit.frames import at_temperature, records
 from kdfair_audit.numbers import ROLE_NAMES, percent, points, printable, span
 from kdfair_audit.numbers import temperature as at_text
 from kdfair_audit.page import bearing
 from kdfair_audit.tables import ROWS
 
-if TYPE_CHECKING:
-    from kdfair_audit.report import AuditReport
 
-
-def section(report: AuditReport, temperature: float | None = None) -> str:
+def section(report: Findings, temperature: float | None = None) -> str:
     """Markdown that stands under a card's heading "Evaluation".
 
     Parameters
     ----------
-    report : AuditReport
+    report : Findings
     temperature : float, optional
         Only the student of this temperature.
     """

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
 
 from kdfair_audit.changes import MCNEMAR, SIGNS, WELCH
+from kdfair_audit.findings import Findings
 from kdfair_audit.frames import records
 from kdfair_audit.numbers import ROLE_NAMES, count, name_list
 from kdfair_audit.report_charts import over_temperature, text
@@ -20,9 +20,6 @@ from kdfair_audit.show_groups import (
     intersections,
     worst,
 )
-
-if TYPE_CHECKING:
-    from kdfair_audit.report import AuditReport
 
 RELATIVE = (
     "“Relative to overall” is the change of a class's accuracy divided by that on all examples, in "
@@ -49,7 +46,7 @@ TESTS = {
 }
 
 
-def page(report: AuditReport) -> str:
+def page(report: Findings) -> str:
     """A whole document."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -63,7 +60,7 @@ def page(report: AuditReport) -> str:
     )
 
 
-def fragment(report: AuditReport, *, alone: bool = False) -> str:
+def fragment(report: Findings, *, alone: bool = False) -> str:
     """What a notebook shows, with its own style and script; ``alone`` adds the theme's button."""
     temperatures = report.temperatures
     asks = ""
@@ -85,7 +82,7 @@ def fragment(report: AuditReport, *, alone: bool = False) -> str:
     )
 
 
-def _each(report: AuditReport, parts: Iterable[Callable[[AuditReport, float], str]]) -> str:
+def _each(report: Findings, parts: Iterable[Callable[[Findings, float], str]]) -> str:
     """The parts at each temperature; all but the first hidden until the dial turns."""
     return "".join(
         f'<section data-ka-at="{i}"{" hidden" if i else ""}>'
@@ -106,7 +103,7 @@ def _dial(temperatures: list[float]) -> str:
     )
 
 
-def _curves(report: AuditReport) -> str:
+def _curves(report: Findings) -> str:
     """Accuracy and fairness over temperature."""
     temperatures = report.temperatures
     if len(temperatures) < 2:
@@ -139,7 +136,7 @@ def _curves(report: AuditReport) -> str:
     )
 
 
-def _data_line(report: AuditReport) -> str:
+def _data_line(report: Findings) -> str:
     counts = report.counts
     roles = [
         f"{ROLE_NAMES[role]} ({count(n, 'run')})"
@@ -155,12 +152,12 @@ def _data_line(report: AuditReport) -> str:
     )
 
 
-def _notes(report: AuditReport) -> str:
+def _notes(report: Findings) -> str:
     items = "".join(f"<li>{text(note)}</li>" for note in bearing(report))
     return f'<h2 class="ka-h2">What these data can bear</h2><ul class="ka-notes">{items}</ul>'
 
 
-def bearing(report: AuditReport) -> list[str]:
+def bearing(report: Findings) -> list[str]:
     """How it was judged and what was not, in sentences."""
     options = report.options
     sentences = [TESTS[test] for test in report.frames["changed_groups"]["test"].unique()]

@@ -1,138 +1,35 @@
-"""The report: frames, and the forms they are shown in."""
+"""The report: what was found, in the forms it is shown in."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
-
-import kdfair_core
-from kdfair_audit.calibration import calibration_frame, reliability_frame
-from kdfair_audit.changes import (
-    class_changes,
-    disagreement_frame,
-    disagreement_matrix_frame,
-    group_changes,
-    overall_changes,
-)
-from kdfair_audit.checks import check
-from kdfair_audit.counting import Counts
 from kdfair_audit.errors import AuditError
-from kdfair_audit.fairness import fairness_frames
-from kdfair_audit.frames import records
+from kdfair_audit.findings import Findings
+from kdfair_audit.markdown import section
 from kdfair_audit.merging import replace_file
-from kdfair_audit.rates import (
-    Options,
-    groups_frame,
-    intersections_frame,
-    models_frame,
-    sizes_frame,
-    worst_frame,
-)
-from kdfair_audit.verdict import verdict_frame
+from kdfair_audit.page import fragment, page
+from kdfair_audit.rules import broken
 
 FORMATS = ("html", "json", "md")
 
 
 @dataclass(frozen=True, eq=False)
-class AuditReport:
-    """What an audit found.
-
-    Attributes
-    ----------
-    title : str
-    counts : Counts
-        What all of it was computed from.
-    options : Options
-    frames : dict of str to pandas.DataFrame
-        "verdict", "models", "changes", "changed_classes", "changed_groups", "disagreement",
-        "disagreement_matrix", "groups", "sizes", "fairness", "fairness_changes",
-        "intersections", "calibration", "reliability", "worst". Fractions, not percent; models are
-        named by ``role`` ("teacher", "baseline", "distilled") and ``temperature``.
-    notes : list of str
-        What a reader has to know about the input.
-    pooled : list of str
-        Combinations of groups too small to show by themselves.
-    """
-
-    title: str
-    counts: Counts
-    options: Options
-    frames: dict[str, pd.DataFrame]
-    notes: list[str]
-    pooled: list[str]
-
-    @property
-    def temperatures(self) -> list[float]:
-        """Temperatures of the distilled students; empty where they have none."""
-        students = self.frames["models"].query("role == 'distilled'")
-        return [float(t) for t in students["temperature"].dropna()]
-
-    def verdict(self, temperature: float | None = None) -> list[str]:
-        """The five lines, at one temperature (the lowest without one)."""
-        frame = self.frames["verdict"]
-        if self._known(temperature) is not None:
-            frame = frame[frame["temperature"] == temperature]
-        return [f"{row['heading']}: {row['text']}" for row in records(frame.head(5))]
-
-    def _known(self, temperature: float | None) -> float | None:
-        if temperature is not None and temperature not in self.temperatures:
-            raise AuditError(
-                f"there is no student of temperature {temperature:g}; there are "
-                + ", ".join(f"{t:g}" for t in self.temperatures)
-            )
-        return temperature
-
-    def to_json(self) -> str:
-        """Everything, as JSON: undefined numbers are null."""
-        frames = {
-            name: {
-                "columns": list(frame.columns),
-                "rows": [[_plain(value) for value in row] for row in frame.itertuples(index=False)],
-            }
-            for name, frame in self.frames.items()
-        }
-        return json.dumps(
-            {
-                "format": "kdfair audit",
-                "version": 1,
-                "made_by": f"kdfair {kdfair_core.__version__}",
-                "title": self.title,
-                "examples": self.counts.n,
-                "classes": self.counts.class_names,
-                "groups": {name: self.counts.group_names(name) for name in self.counts.groups},
-                "models": [model.to_dict() for model in self.counts.models],
-                "options": asdict(self.options),
-                "notes": self.notes,
-                "pooled": self.pooled,
-                "frames": frames,
-            },
-            ensure_ascii=False,
-            allow_nan=False,
-            indent=1,
-        )
+class AuditReport(Findings):
+    """What an audit found (see :class:`Findings`), as a page, Markdown, JSON or a gate."""
 
     def to_html(self) -> str:
         """One page that needs nothing else."""
-        from kdfair_audit.page import page
-
         return page(self)
 
     def to_markdown(self, temperature: float | None = None) -> str:
         """A section for a model card: of the student of one temperature, or of all."""
-        from kdfair_audit.markdown import section
-
-        return section(self, self._known(temperature))
+        return section(self, self.known(temperature))
 
     def _repr_html_(self) -> str:
-        from kdfair_audit.page import fragment
-
         return fragment(self)
 
     def __repr__(self) -> str:
@@ -166,49 +63,4 @@ class AuditReport:
 
     def broken(self, rules: Iterable[str]) -> list[str]:
         """One line for every rule that does not hold; see :mod:`kdfair_audit.rules`."""
-        from kdfair_audit.rules import broken
-
         return broken(self, rules)
-
-
-def report_of(counts: Counts, *, title: str, options: Options) -> AuditReport:
-    """Compute everything from counts.
-
-    Raises
-    ------
-    AuditError
-        If the counts cannot be audited.
-    """
-    if not 0 < options.level < 1:
-        raise AuditError(f"the level is {options.level}; expected a number between 0 and 1")
-    if options.n_boot < 2:
-        raise AuditError(f"n_boot is {options.n_boot}; expected at least 2")
-    notes = check(counts)
-    fairness, fairness_changes = fairness_frames(counts, options)
-    intersections, pooled = intersections_frame(counts, options)
-    if len(counts.groups) > 1 and intersections.empty:
-        notes.append("The intersections of all groups are too many to be counted; give fewer.")
-    frames = {
-        "models": models_frame(counts, options),
-        "changes": overall_changes(counts, options),
-        "changed_classes": class_changes(counts, options),
-        "changed_groups": group_changes(counts, options),
-        "disagreement": disagreement_frame(counts, options),
-        "disagreement_matrix": disagreement_matrix_frame(counts),
-        "groups": groups_frame(counts, options),
-        "sizes": sizes_frame(counts, options),
-        "fairness": fairness,
-        "fairness_changes": fairness_changes,
-        "intersections": intersections,
-        "calibration": calibration_frame(counts, options),
-        "reliability": reliability_frame(counts, options),
-        "worst": worst_frame(counts, options),
-    }
-    frames = {"verdict": verdict_frame(frames, counts, options), **frames}
-    return AuditReport(title, counts, options, frames, notes, pooled)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value.item() if isinstance(value, np.generic) else value

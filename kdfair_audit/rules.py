@@ -19,17 +19,15 @@ import operator
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from kdfair_audit.changes import WELCH
 from kdfair_audit.errors import AuditError, listed, nearest, quoted
+from kdfair_audit.findings import Findings
 from kdfair_audit.frames import records
 from kdfair_audit.numbers import name_list, temperature
-
-if TYPE_CHECKING:
-    from kdfair_audit.report import AuditReport
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -103,7 +101,7 @@ def parse(text: str) -> Rule:
     return _Parser(text).rule()
 
 
-def broken(report: AuditReport, rules: Iterable[str]) -> list[str]:
+def broken(report: Findings, rules: Iterable[str]) -> list[str]:
     """One line for every rule, and temperature, that does not hold.
 
     A rule about a number that is undefined does not hold either, nor one about what too few
@@ -128,7 +126,7 @@ class _Found:
     said: str = ""
 
 
-def _judge(report: AuditReport, rule: Rule) -> list[str]:
+def _judge(report: Findings, rule: Rule) -> list[str]:
     lines = []
     for found in _look_up(report, rule):
         where = f"{rule.text}{temperature(found.temperature)}"
@@ -147,7 +145,7 @@ def _written(rule: Rule, found: _Found) -> str:
     return f"{100 * found.value:.4g}%" if rule.percent else f"{found.value:.4g}"
 
 
-def _look_up(report: AuditReport, rule: Rule) -> list[_Found]:
+def _look_up(report: Findings, rule: Rule) -> list[_Found]:
     metric = METRICS[rule.what]
     frame = report.frames[metric.frame]
     role, attribute = _arguments(report, rule, metric)
@@ -217,7 +215,7 @@ def _few(attribute: str | None) -> str:
     return f"fewer than two groups of {quoted(attribute)} can be judged"
 
 
-def _arguments(report: AuditReport, rule: Rule, metric: Metric) -> tuple[str | None, str | None]:
+def _arguments(report: Findings, rule: Rule, metric: Metric) -> tuple[str | None, str | None]:
     roles = [name for name in rule.names if name in ROLES and name not in report.counts.groups]
     attributes = [name for name in rule.names if name not in roles]
     have = {model.role for model in report.counts.models}

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from kdfair_audit.findings import Findings
 from kdfair_audit.frames import Rows, rows_at
 from kdfair_audit.numbers import ROLE_NAMES, count, p_value, percent, points, span
 from kdfair_audit.report_charts import Mark, Scale, text, track
 from kdfair_audit.tables import ROWS, Head, h2, table
 
-if TYPE_CHECKING:
-    from kdfair_audit.report import AuditReport
-
 MATRIX = 12  # classes; a larger matrix of disagreements becomes a list
 
 
-def verdict(report: AuditReport, at: float) -> str:
+def verdict(report: Findings, at: float) -> str:
     """The five lines."""
     items = "".join(
         f"<li{' class=ka-shown' if row['shown'] else ''}><strong>{text(row['heading'])}</strong>"
@@ -27,7 +25,7 @@ def verdict(report: AuditReport, at: float) -> str:
     return f'<ol class="ka-verdict">{items}</ol>'
 
 
-def changes(report: AuditReport, at: float) -> str:
+def changes(report: Findings, at: float) -> str:
     """Which groups and which classes changed, against each other model."""
     parts = []
     for frame, column, title in (
@@ -95,7 +93,7 @@ def _said(row: dict[str, Any], by: str) -> str:
     return f"<b>{'▼ worse' if row[by] < 0 else '▲ better'}{relative}</b>"
 
 
-def disagreement(report: AuditReport, at: float) -> str:
+def disagreement(report: Findings, at: float) -> str:
     """Where the student predicts something else."""
     every = report.frames["disagreement"]
     if every.empty:
@@ -139,7 +137,7 @@ def disagreement(report: AuditReport, at: float) -> str:
     return "".join(parts)
 
 
-def _matrix(report: AuditReport, pairs: Rows, against: str) -> str:
+def _matrix(report: Findings, pairs: Rows, against: str) -> str:
     names = report.counts.class_names
     held = {(row["class_a"], row["class_b"]): row["count"] for row in pairs}
     most = max(held.values())

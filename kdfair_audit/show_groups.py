@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from kdfair_audit.findings import Findings
 from kdfair_audit.frames import Rows, rows_at
 from kdfair_audit.numbers import (
     METRIC_NAMES,
@@ -19,11 +20,8 @@ from kdfair_audit.numbers import (
 from kdfair_audit.report_charts import Mark, Scale, key, plot, reliability, text, track
 from kdfair_audit.tables import ROWS, Head, h2, h3, table
 
-if TYPE_CHECKING:
-    from kdfair_audit.report import AuditReport
 
-
-def groups(report: AuditReport, at: float) -> str:
+def groups(report: Findings, at: float) -> str:
     """Rates of every group, by attribute."""
     every = report.frames["groups"]
     roles = [role for role in ROLE_NAMES if (every["role"] == role).any()]
@@ -58,7 +56,7 @@ def groups(report: AuditReport, at: float) -> str:
     return "".join(parts)
 
 
-def _numbers(rows: Rows, report: AuditReport) -> str:
+def _numbers(rows: Rows, report: Findings) -> str:
     lines, small = [], []
     for row in rows:
         name = text(row["group"])
@@ -76,7 +74,7 @@ def _numbers(rows: Rows, report: AuditReport) -> str:
     return f"<details><summary>The numbers</summary>{numbers}</details>"
 
 
-def fairness(report: AuditReport, at: float) -> str:
+def fairness(report: Findings, at: float) -> str:
     """DPD and EOD of every model, and their changes."""
     every = report.frames["fairness"]
     moved = report.frames["fairness_changes"]
@@ -143,7 +141,7 @@ def fairness(report: AuditReport, at: float) -> str:
     return "".join(parts)
 
 
-def worst(report: AuditReport, at: float) -> str:
+def worst(report: Findings, at: float) -> str:
     """The group that each model serves worst."""
     frame = report.frames["worst"]
     if frame.empty:
@@ -166,7 +164,7 @@ def worst(report: AuditReport, at: float) -> str:
     return h2("Worst group") + table(caption, head, lines, shown=len(lines))
 
 
-def intersections(report: AuditReport, at: float) -> str:
+def intersections(report: Findings, at: float) -> str:
     """Accuracy of combinations of groups."""
     frame = report.frames["intersections"]
     if frame.empty:
@@ -200,7 +198,7 @@ def intersections(report: AuditReport, at: float) -> str:
     return h2("Intersections") + key(roles) + table(caption, head, lines, most=40) + folded
 
 
-def calibration(report: AuditReport, at: float) -> str:
+def calibration(report: Findings, at: float) -> str:
     """Whether scores mean what they say."""
     frame = report.frames["calibration"]
     if frame.empty:
@@ -242,7 +240,7 @@ def _mark(row: dict[str, Any]) -> Mark:
     return Mark(row["role"], row["value"], row["low"], row["high"], bool(row["small"]))
 
 
-def _most_unequal_class(report: AuditReport, rates: pd.DataFrame) -> str:
+def _most_unequal_class(report: Findings, rates: pd.DataFrame) -> str:
     """The class on which the student's groups differ most, at any temperature."""
     own = rates[(rates["role"] == "distilled") & rates["metric"].isin(["tpr", "fpr"])]
     own = own[~own["small"]]

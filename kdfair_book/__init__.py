@@ -12,3 +12,12 @@
     toy        distillation in the plane, small enough to draw
     build      papermill, then Jupyter Book
 """
+
+
+def __getattr__(name: str) -> object:
+    """``report``, imported when it is asked for (see :mod:`kdfair_book.pages.one_file`)."""
+    if name == "report":
+        from kdfair_book.pages.one_file import report
+
+        return report
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,3 +9,16 @@ through the modules in the order in which data flows.
 """
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """``distill`` and ``Recipe``, imported when they are asked for."""
+    if name == "distill":
+        from kdfair_core.own import distill
+
+        return distill
+    if name == "Recipe":
+        from kdfair_core.studies import Recipe
+
+        return Recipe
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -11,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from kdfair_core.files import Damaged, plain, sync_folder, workplace, write_safetensors
+from kdfair_core.files import (
+    Damaged,
+    plain,
+    sync_folder,
+    tensors_sha256,
+    workplace,
+    write_safetensors,
+)
 
 
 class Checkpoint:
@@ -31,14 +37,18 @@ class Checkpoint:
         """
         tensors = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
         text = json.dumps({"identity": self.identity, "meta": plain(meta)})
-        header = {"kdfair": text, "sha256": _tensor_hash(text, tensors)}
+        header = {"kdfair": text, "sha256": tensors_sha256(tensors, text)}
         with workplace(self.path.parent, f"the checkpoint {self.path.name}") as aside:
             write_safetensors(aside / self.path.name, tensors, header)
             os.replace(aside / self.path.name, self.path)
             sync_folder(self.path.parent)
 
-    def load(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+    def load(
+        self, *, any_identity: bool = False
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
         """Return ``(meta, tensors)`` as saved last, or None if nothing is stored.
+
+        With ``any_identity``, whatever it belongs to.
 
         Raises
         ------
@@ -58,7 +68,7 @@ class Checkpoint:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}
             text = header["kdfair"]
             stored = json.loads(text)
-            found, expected = _tensor_hash(text, tensors), header["sha256"]
+            found, expected = tensors_sha256(tensors, text), header["sha256"]
         except (SafetensorError, KeyError, ValueError) as error:
             raise Damaged(f"the checkpoint {self.path} is damaged ({error}): {again}") from None
         if found != expected:
@@ -66,7 +76,7 @@ class Checkpoint:
                 f"the checkpoint {self.path} is damaged (its content has SHA-256 {found[:16]}..., "
                 f"it was saved with {expected[:16]}...): {again}"
             )
-        if stored["identity"] != self.identity:
+        if stored["identity"] != self.identity and not any_identity:
             raise ValueError(
                 f"the checkpoint {self.path} belongs to another training "
                 f"({_difference(stored['identity'], self.identity)}): {again}, or keep the runs of "
@@ -77,15 +87,6 @@ class Checkpoint:
     def clear(self) -> None:
         """Forget what is stored, if anything is."""
         self.path.unlink(missing_ok=True)
-
-
-def _tensor_hash(text: str, tensors: Mapping[str, np.ndarray]) -> str:
-    total = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        total.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
-        total.update(tensor.reshape(-1).view(np.uint8).data)
-    return total.hexdigest()
 
 
 def _difference(found: dict[str, Any] | None, expected: dict[str, Any] | None) -> str:

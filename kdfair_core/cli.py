@@ -1,8 +1,8 @@
 """The command line: ``kdfair COMMAND``, or ``python -m kdfair_core COMMAND``.
 
-The commands ``studies``, ``run`` and ``publish`` are the core's. Those of other packages are found
-by entry points of the group ``kdfair.commands``, each a module with ``SUMMARY``, ``add_arguments``
-and ``main``, so that the core imports none of them.
+The commands ``studies``, ``run``, ``publish`` and ``store`` are the core's. Those of other packages
+are found by entry points of the group ``kdfair.commands``, each a module with ``SUMMARY``,
+``add_arguments`` and ``main``, so that the core imports none of them.
 
 What a command needs is imported when it runs, so that ``--help`` is quick. What is wrong with an
 argument or a file is said in one sentence, with exit code 2.
@@ -136,7 +136,7 @@ def _store(args: argparse.Namespace) -> RunStore:
 
 
 def _prepare_studies(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-    parser.add_argument("study", nargs="*", help="only these")
+    parser.add_argument("study", nargs="*", help="only these; my_study.py for those of a file")
     _add_places(parser, data=False)
     return _studies
 
@@ -145,7 +145,11 @@ def _studies(args: argparse.Namespace) -> int:
     from kdfair_core import studies
     from kdfair_core.progress import progress
 
-    for study in [studies.get(name) for name in args.study or studies.names()]:
+    chosen: list[studies.Study] = []
+    for name in args.study or studies.names():
+        of_file = name.endswith(".py")
+        chosen += studies.in_file(name).values() if of_file else [studies.get(name)]
+    for study in chosen:
         groups = f" by {', '.join(study.attributes)}" if study.attributes else ""
         print(f"{study.name}: {study.title} ({study.question}{groups})")
         for profile in study.profiles:
@@ -225,7 +229,7 @@ def _prepare_run(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
     parser.add_argument("--device", default="auto", help="cpu, cuda, ... (auto: a GPU if any)")
     parser.add_argument(
         "--precision",
-        choices=["fp32", "bf16"],
+        choices=["fp32", "tf32", "bf16"],
         help="in place of the recipe's; such runs are of another recipe and not published",
     )
     parser.add_argument(
@@ -258,27 +262,30 @@ def _run(args: argparse.Namespace) -> int:
         raise ValueError(f"name a study out of {', '.join(studies.names())}, or give --next")
     studies.get(args.study).profile(args.profile)
     written = _train(args, args.study, {name: getattr(args, name) for name in narrowing})
-    print(f"{args.study}/{args.profile}: {written} runs written to {args.runs}")
-    if args.publish and _store(args).names(args.study, args.profile):
+    name = studies.get(args.study).name
+    print(f"{name}/{args.profile}: {written} runs written to {args.runs}")
+    if args.publish and _store(args).names(name, args.profile):
         _publish_study(args, args.study)
     return 0
 
 
 def _train(args: argparse.Namespace, study: str, options: dict[str, Any]) -> int:
     from kdfair_core import training
+    from kdfair_core.training.memory import kept_memory
 
-    return training.run_study(
-        study,
-        args.profile,
-        store=_store(args),
-        device=args.device,
-        precision=args.precision,
-        compiled=args.compile,
-        time_limit=args.time_limit,
-        data_root=args.data,
-        progress=not args.quiet,
-        **options,
-    )
+    with kept_memory():
+        return training.run_study(
+            study,
+            args.profile,
+            store=_store(args),
+            device=args.device,
+            precision=args.precision,
+            compiled=args.compile,
+            time_limit=args.time_limit,
+            data_root=args.data,
+            progress=not args.quiet,
+            **options,
+        )
 
 
 def _run_next(args: argparse.Namespace) -> int:
@@ -344,17 +351,20 @@ def _publish_study(args: argparse.Namespace, name: str, *, replace: bool = False
     study = studies.get(name)
     profile = study.profile(args.profile)
     store = _store(args)
-    if not store.names(name, args.profile):
+    if not store.names(study.name, args.profile):
         raise ValueError(
             f"nothing to publish: {store.root} holds no run of study {name!r} under profile "
             f"{args.profile!r}; train with {PROG} run {name} --profile {args.profile}"
         )
-    dataset = datasets.load(study.dataset, root=args.data, **profile.dataset)
+    if study.load is None:
+        dataset = datasets.load(study.dataset, root=args.data, **profile.dataset)
+    else:
+        dataset = study.load(**profile.dataset)
     folder = results.publish(
         study, args.profile, store, dataset=dataset, root=args.results, replace=replace
     )
-    published = results.load(name, args.profile, root=args.results)
-    kept = len(set(published.runs["name"]) - store.names(name, args.profile))
+    published = results.load(study.name, args.profile, root=args.results)
+    kept = len(set(published.runs["name"]) - store.names(study.name, args.profile))
     missing = len(published.manifest["missing"])
     tail = f", {kept} of them kept from before" if kept else ""
     tail += f"; {missing} of the profile are missing" if missing else ""
@@ -362,8 +372,15 @@ def _publish_study(args: argparse.Namespace, name: str, *, replace: bool = False
     return 0
 
 
+def _prepare_store(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from kdfair_core import packing
+
+    return _prepare_other(packing, parser)
+
+
 COMMANDS: dict[str, tuple[str, Callable]] = {
     "studies": ("list every study with what is measured and what is missing", _prepare_studies),
     "run": ("train what is missing of a study", _prepare_run),
     "publish": ("publish the runs of a study under data/", _prepare_publish),
+    "store": ("pack runs and checkpoints to travel, and unpack them", _prepare_store),
 }

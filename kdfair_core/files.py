@@ -9,7 +9,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None  # type: ignore[assignment]
 
 _DAY = 24 * 3600.0
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -89,6 +93,16 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def tensors_sha256(tensors: Mapping[str, np.ndarray], text: str = "") -> str:
+    """Return the SHA-256, in hexadecimal, of a text and of arrays with their names and shapes."""
+    total = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = np.asarray(tensors[name], order="C")
+        total.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        total.update(tensor.reshape(-1).view(np.uint8).data)
+    return total.hexdigest()
+
+
 def npy_bytes(array: np.ndarray) -> bytes:
     """Return an array in NumPy's .npy format; arrays of objects are refused."""
     buffer = BytesIO()
@@ -133,23 +147,44 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Inside, no other process that asks for the same folder's lock is; POSIX systems only.
+
+    The lock goes with the process, however it ends.
+    """
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def workplace(parent: Path, what: str) -> Iterator[Path]:
     """Give a hidden folder beside its destination to write ``what`` in; it is removed at the end.
 
-    Folders that killed processes left behind are removed too.
+    Folders that killed processes left behind are removed too. A process holds a lock in its own,
+    so that those of other machines and containers on the same volume are told from abandoned ones.
 
     Raises
     ------
     DiskFull
         When a write inside fails because the disk is full.
     """
-    name = f".tmp-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    folder = parent / name
+    folder = parent / f".tmp-{secrets.token_hex(8)}"
     try:
         parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(parent)
-        folder.mkdir()
-        yield folder
+        made = parent / f".new-{secrets.token_hex(8)}"
+        made.mkdir()
+        with locked(made):
+            os.rename(made, folder)  # it has its name only when it is locked
+            yield folder
     except OSError as error:
         if error.errno not in _FULL or isinstance(error, DiskFull):
             raise
@@ -162,28 +197,21 @@ def workplace(parent: Path, what: str) -> Iterator[Path]:
 
 
 def remove_abandoned(parent: Path) -> None:
-    """Remove the workplaces in ``parent`` whose process is gone, or that are older than a day."""
-    for folder in parent.glob(".tmp-*"):
+    """Remove the workplaces in ``parent`` that no process holds any more."""
+    for folder in (*parent.glob(".tmp-*"), *parent.glob(".new-*")):
         if _abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _abandoned(folder: Path) -> bool:
-    with suppress(OSError, ValueError):
-        if time.time() - folder.stat().st_mtime > _DAY:
-            return True
-        host, pid, _ = folder.name.removeprefix(".tmp-").rsplit("-", 2)
-        return host == socket.gethostname() and not _alive(int(pid))
-    return False
-
-
-def _alive(pid: int) -> bool:
-    if os.name != "posix":
-        return True  # signal 0 means something else there
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        if fcntl is None or folder.name.startswith(".new-"):
+            return time.time() - folder.stat().st_mtime > _DAY
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(descriptor)
+        return True
+    except OSError:  # somebody holds the lock, or has just removed the folder
         return False
-    except PermissionError:
-        pass
-    return True

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from kdfair_core import asked
 from kdfair_core.checkpoints import Checkpoint
 from kdfair_core.files import (
     Damaged,
@@ -59,7 +60,8 @@ def run_name(identity: Mapping[str, Any]) -> str:
     Raises
     ------
     ValueError
-        If the identity lacks what every run has, names an unknown role, or cannot be JSON.
+        If the identity lacks what every run has, names an unknown role, a seed or a setting that
+        cannot be, or cannot be JSON.
     """
     needed = ["study", "profile", "role", "seed"]
     if identity.get("role") == "ds":
@@ -69,11 +71,19 @@ def run_name(identity: Mapping[str, Any]) -> str:
         raise ValueError(f"the identity of a run lacks {', '.join(missing)}: it has {identity!r}")
     if identity["role"] not in ROLES:
         raise ValueError(f"unknown role {identity['role']!r}: expected one of {', '.join(ROLES)}")
+    asked.seeds([identity["seed"]])
+    if identity["role"] == "ds":
+        asked.temperatures([identity["temperature"]])
+        asked.alphas([identity["alpha"]])
     parts = [identity["role"], f"s{identity['seed']}"]
     if identity["role"] == "ds":
         parts += [f"T{identity['temperature']:g}", f"a{identity['alpha']:g}"]
         parts += [identity["soft_scale"]]
     return safe_name("-".join([*parts, identity_hash(identity)]), "run")
+
+
+class NoRun(Damaged):
+    """A folder holds a run that cannot be: its seed or a setting is no number of the right kind."""
 
 
 class Arrays(Mapping[str, np.ndarray]):
@@ -230,15 +240,21 @@ class RunStore:
         """Return all runs of a study under a profile, every file verified.
 
         The order is that of role, seed, soft_scale, alpha, temperature. A study that never ran
-        has none.
+        has none. Runs that cannot be, which earlier versions stored for seeds such as "0", are left
+        out with a warning.
 
         Raises
         ------
         Damaged
             Naming the first file that is not what was written.
         """
-        folders = self._folders(self._profile(study, profile))
-        return sorted((_run(folder) for folder in folders), key=lambda run: order(run.identity))
+        runs = []
+        for folder in self._folders(self._profile(study, profile)):
+            try:
+                runs.append(_run(folder))
+            except NoRun as error:
+                warnings.warn(f"left out: {error}", stacklevel=2)
+        return sorted(runs, key=lambda run: order(run.identity))
 
     def names(self, study: str, profile: str) -> set[str]:
         """Return the names of all runs of a study under a profile, unverified."""
@@ -327,8 +343,12 @@ def _verified(path: Path) -> dict[str, Any]:
             raise damaged("run.json", f"schema {record['schema']}, expected {_SCHEMA}")
         if hashlib.sha256(canonical_json(record)).hexdigest() != claimed:
             raise damaged("run.json", "its content does not have the SHA-256 that it names")
-        if run_name(record["identity"]) != path.name:
-            raise damaged("run.json", f"it belongs to the run {run_name(record['identity'])}")
+        try:
+            name = run_name(record["identity"])
+        except ValueError as error:
+            raise NoRun(f"{path} holds no run that could be trained: {error}") from None
+        if name != path.name:
+            raise damaged("run.json", f"it belongs to the run {name}")
         files = record["files"]
     except FileNotFoundError:
         raise damaged("run.json", "it is missing") from None

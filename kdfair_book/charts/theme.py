@@ -9,6 +9,9 @@ import re
 import sys
 from typing import Any
 
+from kdfair_core.files import safe_name
+from kdfair_core.results import manifest
+
 #: Name of a color -> (light theme, dark theme). Light values are unique: they are the key by
 #: which :func:`themed` finds a color again.
 COLORS = {
@@ -143,15 +146,15 @@ def in_jupyter(chart: Any, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def badge_text(badge: str) -> str:
-    """What the badge says for ``badge``, a key of :data:`BADGES`.
+    """What the badge says for ``badge``: a key of :data:`BADGES`, or a profile of one's own.
 
     Raises
     ------
     ValueError
-        If ``badge`` is unknown.
+        If ``badge`` names neither.
     """
     if badge not in BADGES:
-        raise ValueError(f"unknown badge {badge!r}; choose from {', '.join(BADGES)}")
+        return manifest.badge(safe_name(badge, "badge"))
     return BADGES[badge]
 
 

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+
+from kdfair_core.metrics.significance import moments, welch_from_moments
 
 Array = NDArray[Any]
 
@@ -44,26 +45,8 @@ def count_significant(a: ArrayLike, b: ArrayLike, *, level: float = 0.05) -> Any
     int array [...]
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    return significant_from_moments(
-        (a.mean(axis=0), a.var(axis=0, ddof=1) / len(a), len(a)),
-        (b.mean(axis=0), b.var(axis=0, ddof=1) / len(b), len(b)),
-        level=level,
-    ).sum(axis=-1)
-
-
-def significant_from_moments(
-    a: tuple[Array, Array, int], b: tuple[Array, Array, int], *, level: float
-) -> Array:
-    """Whether Welch's p <= level, from mean, squared standard error and runs of both sides."""
-    (mean_a, error_a, n_a), (mean_b, error_b, n_b) = a, b
-    variance = error_a + error_b
-    rounding = 1e-14 * np.maximum(np.abs(mean_a), np.abs(mean_b))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        df = variance**2 / (error_a**2 / (n_a - 1) + error_b**2 / (n_b - 1))
-        statistic = np.abs(mean_a - mean_b) / np.sqrt(variance)
-        p_value = 2 * special.stdtr(df, -statistic)
-    degenerate = variance <= rounding**2
-    return np.where(degenerate, np.abs(mean_a - mean_b) > rounding, p_value <= level)
+    _, p_value, _ = welch_from_moments(moments(a), moments(b))
+    return (p_value <= level).sum(axis=-1)
 
 
 def permutation_test(

@@ -20,6 +20,7 @@ from kdfair_book.evidence.individual import pairs_of
 from kdfair_book.evidence.regime import regime
 from kdfair_book.evidence.softening import softmax
 from kdfair_book.evidence.sweep import Sweep
+from kdfair_book.evidence.unfairness import UnfairnessBootstrap
 from kdfair_core import metrics
 
 Array = NDArray[Any]
@@ -159,7 +160,7 @@ def _individual(found: Sweep, space: str, n_boot: int, seed: int) -> list[dict[s
         return []
     scores = [softmax(logits[runs].astype(float)) for _, _, runs in models]
     pairs = pairs_of(found, space, seed=seed)
-    boot = metrics.UnfairnessBootstrap(scores, pairs, n_boot=min(n_boot, 500), seed=seed)
+    boot = UnfairnessBootstrap(scores, pairs, n_boot=min(n_boot, 500), seed=seed)
     roles = [role for role, _, _ in models]
     rows = []
     for k, (role, t, _) in enumerate(models):

@@ -36,6 +36,7 @@ def bootstrap(
         sensitive_features=results.groups[attribute],
         groups=range(len(results.group_names[attribute])),
         n_classes=len(results.classes),
+        seeds=[results.runs["seed"].to_numpy()[runs] for runs in models],
         n_boot=n_boot,
         seed=seed,
     )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from kdfair_book.evidence.softening import matching_temperature, mean_confidence, softmax
 from kdfair_book.evidence.sweep import NotThere, Sweep
+from kdfair_book.evidence.unfairness import UnfairnessBootstrap
 from kdfair_core import metrics
 from kdfair_core.results import Results
 
@@ -104,7 +105,7 @@ def unfairness_summary(
     for key, runs in grouped:
         names.append(dict(zip(keys, key, strict=True)))
         scores.append(softmax(results.logits[runs["run"].to_numpy()].astype(float)))
-    boot = metrics.UnfairnessBootstrap(scores, pairs, n_boot=n_boot, seed=seed)
+    boot = UnfairnessBootstrap(scores, pairs, n_boot=n_boot, seed=seed)
     rows = []
     for k, name in enumerate(names):
         found = boot.interval(k, level=level)
@@ -132,9 +133,7 @@ def individual_intervals(
         ``low``, ``high``, ``confidence``, ``n_runs``.
     """
     pairs, models = pairs_of(sweep, space, n_pairs=n_pairs, seed=seed), _models(sweep)
-    boot = metrics.UnfairnessBootstrap(
-        [scores for _, _, scores in models], pairs, n_boot=n_boot, seed=seed
-    )
+    boot = UnfairnessBootstrap([scores for _, _, scores in models], pairs, n_boot=n_boot, seed=seed)
     rows = []
     for k, (role, t, scores) in enumerate(models):
         found = boot.interval(k, level=level)
@@ -165,9 +164,7 @@ def softening_differences(
         (DS less that), ``low``, ``high``, ``p_value`` (two-sided).
     """
     pairs, models = pairs_of(sweep, space, n_pairs=n_pairs, seed=seed), _models(sweep)
-    boot = metrics.UnfairnessBootstrap(
-        [scores for _, _, scores in models], pairs, n_boot=n_boot, seed=seed
-    )
+    boot = UnfairnessBootstrap([scores for _, _, scores in models], pairs, n_boot=n_boot, seed=seed)
     position = {(role, t): k for k, (role, t, _) in enumerate(models) if role != "nds"}
     nds = next(k for k, (role, _, _) in enumerate(models) if role == "nds")
     rows = []

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from kdfair_book.evidence.chance import significant_from_moments
+from kdfair_core.metrics.significance import moments, welch_from_moments
 
 Array = NDArray[Any]
 
@@ -167,14 +167,14 @@ def count_trend(
             f"got {len(reference)} and {len(students)} runs at {students.shape[1]} temperatures; "
             "expected at least two of each"
         )
-    fixed = (reference.mean(0), reference.var(0, ddof=1) / len(reference), len(reference))
+    fixed = moments(reference)
     n_seeds, n_temperatures = students.shape[:2]
 
     def counts(order: Array) -> Array:
         """Counts ``[permutation, temperature]`` for orders ``[permutation, seed, temperature]``."""
         runs = students[np.arange(n_seeds)[:, None], order]
-        moments = (runs.mean(axis=1), runs.var(axis=1, ddof=1) / n_seeds, n_seeds)
-        return significant_from_moments(fixed, moments, level=level).sum(axis=-1)
+        _, p_value, _ = welch_from_moments(fixed, moments(runs.swapaxes(0, 1)))
+        return (p_value <= level).sum(axis=-1)
 
     rng = np.random.default_rng(seed)
     rows = np.broadcast_to(np.arange(n_temperatures), (n_seeds, n_temperatures))

@@ -42,7 +42,10 @@ def measured(
     *,
     train: bool = False,
     seeds: Iterable[int] | None = None,
+    temperatures: Iterable[float] | None = None,
+    alphas: Iterable[float] | None = None,
     device: str = "auto",
+    time_limit: float | None = None,
     runs: str | os.PathLike[str] | None = None,
 ) -> Results:
     """Published results of a study or, with ``train``, results trained here and now.
@@ -53,22 +56,26 @@ def measured(
 
     Parameters
     ----------
-    study, profile, seeds, device
-        As in :func:`kdfair_core.training.run_study`.
+    study, profile, seeds, temperatures, alphas, device, time_limit
+        As in :func:`kdfair_core.training.run_study`; without ``train``, which of the published
+        runs are meant.
     train
         Whether to train what is missing.
     runs
         Folder of the run store; by default the project's own, ``runs``, wherever a notebook runs.
     """
+    part = dict(seeds=seeds, temperatures=temperatures, alphas=alphas)
     if not train:
-        return results.load(study, profile)
+        return results.load(study, profile).only(**part)
     from kdfair_core import training
     from kdfair_core.runs import RunStore
+    from kdfair_core.training.memory import kept_memory
 
     folder = RUNS if runs is None else Path(runs)
     store = RunStore(folder)
     chosen = profile or "laptop"
-    training.run_study(study, chosen, store=store, seeds=seeds, device=device)
+    with kept_memory():
+        training.run_study(study, chosen, store=store, device=device, time_limit=time_limit, **part)
     root = folder / "published"
     results.publish(study, chosen, store, root=root, replace=True)
     return results.load(study, chosen, root=root)
@@ -81,10 +88,7 @@ def open_study(
     start: float = 4,
     alpha: float | None = None,
     soft_scale: str | None = None,
-    train: bool = False,
-    seeds: Iterable[int] | None = None,
-    device: str = "auto",
-    runs: str | os.PathLike[str] | None = None,
+    **how: Any,
 ) -> Page:
     """Open a study's page.
 
@@ -98,8 +102,8 @@ def open_study(
         Temperature at which the dial starts; the nearest is taken.
     alpha, soft_scale
         Which distilled students; by default 0.8 and "T2" where they were measured.
-    train, seeds, device, runs
-        As in :func:`measured`.
+    **how
+        As in :func:`measured`: whether to train, which seeds, and so on.
 
     Returns
     -------
@@ -116,9 +120,9 @@ def open_study(
         about.profile(profile)
     found = None
     try:
-        found = measured(study, profile, train=train, seeds=seeds, device=device, runs=runs)
+        found = measured(study, profile, **how)
     except results.NotMeasured:
-        if train:
+        if how.get("train"):
             raise
     if found is not None:
         alpha, soft_scale = setting(found, alpha, soft_scale)

@@ -14,6 +14,7 @@ in which they are published (see each module)::
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+
+from kdfair_core import asked
 
 # What loads each data set: "module:function", a function of root and options. Imported when asked.
 REGISTRY: dict[str, str] = {
@@ -37,12 +40,35 @@ REGISTRY: dict[str, str] = {
 }
 
 
+KINDS = ("images", "texts", "arrays")
+
+
 class Examples(Protocol):
     """Anything with a length that an array of positions can index: an array, files, tokens."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: Any, /) -> Any: ...
+
+
+class Inputs:
+    """Several arrays, a row an example, that are a network's several inputs."""
+
+    def __init__(self, arrays: tuple[np.ndarray, ...]) -> None:
+        lengths = [len(array) for array in arrays]
+        if len(set(lengths)) != 1:
+            raise ValueError(f"the inputs have {lengths} examples; expected the same number")
+        self.arrays = arrays
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def __getitem__(self, index: Any) -> tuple[np.ndarray, ...]:
+        return tuple(array[index] for array in self.arrays)
+
+    def subset(self, index: np.ndarray) -> Inputs:
+        """The examples at some positions."""
+        return Inputs(self[index])
 
 
 @dataclass(frozen=True)
@@ -96,6 +122,8 @@ class Dataset:
         Of each channel over the training images, on the scale 0 to 1; empty for text.
     note : str
         Source, split, and what was left out or made smaller.
+    kind : str
+        "images", "texts" or "arrays": what the examples are.
     """
 
     name: str
@@ -106,6 +134,31 @@ class Dataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     note: str
+    kind: str = "images"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind {self.kind!r}; expected one of {', '.join(KINDS)}")
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """SHA-256, in hexadecimal, of what training and evaluation read of a data set.
+
+    Labels and groups count whole; examples too where they lie in memory, else their number and
+    64 of them.
+    """
+    total = hashlib.sha256(f"{dataset.kind} {dataset.class_names}".encode())
+    for split in (dataset.train, dataset.test):
+        x = split.x
+        if not isinstance(x, np.ndarray):
+            x = x[np.unique(np.linspace(0, len(x) - 1, 64).astype(int))]
+        parts = [split.y.astype(np.int64), *(x if isinstance(x, tuple) else (x,))]
+        parts += [split.groups[name].astype(np.int16) for name in sorted(split.groups)]
+        for array in parts:
+            array = np.ascontiguousarray(array)
+            total.update(f"{len(split)} {array.dtype} {array.shape}".encode())
+            total.update(array.reshape(-1).view(np.uint8).data)
+    return total.hexdigest()
 
 
 class DatasetMissing(FileNotFoundError):
@@ -136,8 +189,7 @@ def load(name: str, *, root: str | os.PathLike[str] | None = None, **options: An
     DatasetMissing
         If the files are not there.
     """
-    if name not in REGISTRY:
-        raise ValueError(f"unknown data set {name!r}; expected one of {', '.join(names())}")
+    asked.choice("data set", name, names())
     folder = Path(root or os.environ.get("KDFAIR_DATA") or "datasets")
     module, _, function = REGISTRY[name].partition(":")
     make = getattr(importlib.import_module(f"{__name__}.{module}"), function)

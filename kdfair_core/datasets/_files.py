@@ -6,10 +6,12 @@ import os
 import warnings
 import zipfile
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 
+from kdfair_core import asked
 from kdfair_core.datasets import DatasetMissing, Examples, Split
 
 
@@ -81,6 +83,7 @@ def check_labels(labels: np.ndarray, n_classes: int, source: Path) -> np.ndarray
 
 def stratified(labels: np.ndarray, n: int, *, seed: int) -> np.ndarray:
     """Positions of n random examples with the labels' own shares, in ascending order."""
+    n = asked.count("number of examples", n, 0)
     if not 1 <= n <= len(labels):
         raise ValueError(f"number of examples must be from 1 to {len(labels)}, got {n}")
     order = np.random.default_rng(seed).permutation(len(labels))
@@ -107,7 +110,7 @@ def averaged(images: np.ndarray, size: int) -> np.ndarray:
         If the side is no multiple of size.
     """
     side = images.shape[-1]
-    if size < 1 or side % size:
+    if not isinstance(size, Integral) or size < 1 or side % size:
         whole = [side // k for k in range(1, side + 1) if side % k == 0]
         raise ValueError(f"size of images of {side}x{side} must be one of {whole}, got {size}")
     k = side // size

@@ -27,18 +27,7 @@ from kdfair_core.datasets._files import (
     write_cache,
 )
 
-CIFAR10_NAMES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)
+CIFAR10_NAMES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
 

@@ -99,6 +99,7 @@ def load(
         },
         mean=(),
         std=(),
+        kind="texts",
         note=(
             f"HateXplain, official split: {len(train):,} training and {len(test):,} test posts, "
             "validation unused. Hateful and offensive posts are one class, toxic, by majority; a "

@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from kdfair_core import asked
 from kdfair_core.datasets import Dataset, Split
 
 CANVAS, TEMPLATE, PERIOD = 224, 128, 10  # pixels, in the recipe
@@ -74,30 +75,10 @@ _CORNERS = {
     "trapezoid": np.array([(-0.45, -0.75), (0.45, -0.75), (1, 0.75), (-1, 0.75)]),
 }
 
-SHAPES = (
-    "triangle",
-    "square",
-    "plus",
-    "circle",
-    "tee",
-    "rhombus",
-    "pentagon",
-    "star",
-    "fivesquare",
-    "trapezoid",
+SHAPES = tuple(
+    ("triangle square plus circle tee rhombus pentagon star fivesquare trapezoid").split()
 )
-TEXTURES = (
-    "solid",
-    "stripes",
-    "grid",
-    "hexgrid",
-    "dots",
-    "noise",
-    "triangles",
-    "zigzags",
-    "rain",
-    "pluses",
-)
+TEXTURES = tuple("solid stripes grid hexgrid dots noise triangles zigzags rain pluses".split())
 _RANDOM = {"noise", "rain"}  # drawn anew for each image
 _SPLITS = {"train": 0, "test": 1}
 
@@ -300,6 +281,8 @@ def load(
     seed : int
     """
     splits = []
+    n_train, n_test = asked.count("n_train", n_train), asked.count("n_test", n_test)
+    size = asked.count("size", size)
     for split, n in (("train", n_train), ("test", n_test)):
         x, codes = make(n, size=size, seed=seed, split=split)
         shape, texture, color = codes.T

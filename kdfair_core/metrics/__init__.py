@@ -32,14 +32,12 @@ from kdfair_core.metrics.individual import (
 )
 from kdfair_core.metrics.intervals import FairnessBootstrap
 from kdfair_core.metrics.significance import Chance, benjamini_hochberg, chance_count, welch
-from kdfair_core.metrics.unfairness import UnfairnessBootstrap
 
 __all__ = [
     "Chance",
     "FairnessBootstrap",
     "Pairs",
     "UndefinedMetricWarning",
-    "UnfairnessBootstrap",
     "accuracy_from_counts",
     "affected_classes",
     "benjamini_hochberg",

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from kdfair_core import asked
+
 
 class UndefinedMetricWarning(UserWarning):
     """Something could not be computed and was left out; the message names it."""
@@ -40,7 +42,7 @@ def as_labels(
             pass
     if array.dtype.kind not in "iuf":
         raise ValueError(
-            f"{name} holds {array.dtype} values such as {array.flat[0]!r}; "
+            f"{name} holds {array.dtype} values such as {asked.shown(array.flat[0])}; "
             "expected whole numbers from 0, one for each class"
         )
     if array.dtype.kind == "f":
@@ -60,9 +62,7 @@ def as_labels(
 
 def as_n_classes(n_classes: int) -> int:
     """A number of classes, at least two."""
-    if isinstance(n_classes, bool) or int(n_classes) != n_classes or n_classes < 2:
-        raise ValueError(f"n_classes is {n_classes!r}; expected a whole number from 2")
-    return int(n_classes)
+    return asked.count("n_classes", n_classes, 2)
 
 
 def same_length(**arrays: Any) -> int:
@@ -74,11 +74,38 @@ def same_length(**arrays: Any) -> int:
     return next(iter(lengths.values()))
 
 
+def paired(
+    a: NDArray[Any], b: NDArray[Any], seeds_a: Sequence[Any] | None, seeds_b: Sequence[Any] | None
+) -> NDArray[Any] | None:
+    """Differences of runs ``[pair]`` that share a seed; None if the sides are of other seeds.
+
+    Without seeds, run k of a and run k of b are a pair if there are as many of both.
+    """
+    if len(a) != len(b):
+        return None
+    if seeds_a is None or seeds_b is None:
+        return a - b
+    if sorted(seeds_a) != sorted(seeds_b) or len(set(seeds_a)) < len(seeds_a):
+        return None
+    place = {seed: k for k, seed in enumerate(seeds_b)}
+    return a - b[[place[seed] for seed in seeds_a]]
+
+
+def as_seeds(seeds: Sequence[Sequence[Any]] | None, n_runs: Sequence[int]) -> list[Any]:
+    """The seeds of each model's runs, or None for each."""
+    if seeds is None:
+        return [None] * len(n_runs)
+    if [len(model) for model in seeds] != list(n_runs):
+        given = [len(model) for model in seeds]
+        raise ValueError(f"seeds has {given} seeds for models of {list(n_runs)} runs")
+    return [list(model) for model in seeds]
+
+
 def as_weights(values: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
     """Example weights ``[example]``, finite and not negative."""
     if values is None:
         return None
-    weights = np.asarray(values, dtype=float)
+    weights = asked.floats("sample_weight", values)
     if weights.shape != (n,):
         raise ValueError(f"sample_weight has shape {weights.shape}; expected ({n},)")
     if not np.isfinite(weights).all() or (weights < 0).any():

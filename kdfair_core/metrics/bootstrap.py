@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from kdfair_core import asked
 from kdfair_core.metrics.classes import accuracy_from_counts
 from kdfair_core.metrics.counts import as_counts
 from kdfair_core.metrics.fairness import (
@@ -85,17 +86,22 @@ def bootstrap_interval(
     Raises
     ------
     ValueError
-        For a table of the wrong shape, an unknown metric, fewer than two resamples, and a level
-        outside (0, 1).
+        For a table of the wrong shape, counts that are not whole numbers (sums of weights do not
+        say how many examples there were), an unknown metric, fewer than two resamples, and a
+        level outside (0, 1).
     """
     table = as_counts(counts)
-    if n_boot < 2:
-        raise ValueError(f"n_boot is {n_boot}; expected at least 2")
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level!r}; expected a number between 0 and 1")
-    metric = ALIASES.get(metric, metric)
-    if isinstance(metric, str) and metric not in (*RATES, "accuracy"):
-        raise ValueError(f"unknown metric {metric!r}; expected dpd, eod, accuracy or a function")
+    if (table != np.round(table)).any():
+        bad = table[table != np.round(table)].flat[0]
+        raise ValueError(
+            f"counts holds {bad:g}; an interval needs whole numbers of examples, and sums of "
+            "weights do not say how many there were: give weights that count examples, or none"
+        )
+    n_boot, level = asked.count("n_boot", n_boot, 2), asked.share("level", level)
+    metric = ALIASES.get(metric, metric) if callable(metric) else metric
+    if not callable(metric) and metric not in [*RATES, "accuracy"]:
+        given = asked.shown(metric)
+        raise ValueError(f"unknown metric {given}; expected dpd, eod, accuracy or a function")
     tail = (1 - level) / 2
     rng = np.random.default_rng(seed)
     lead = table.shape[:-3]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from kdfair_core import asked
 from kdfair_core.metrics._checks import (
     UndefinedMetricWarning,
     as_labels,
@@ -146,8 +147,8 @@ def affected_classes(
     """
     if correction not in CORRECTIONS:
         raise ValueError(f"unknown correction {correction!r}; expected None or 'bh'")
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level!r}; expected a number between 0 and 1")
+    asked.share("level", level)
+    as_labels("y_true", y_true)
     for name, predictions in (("preds_a", preds_a), ("preds_b", preds_b)):
         shape = np.shape(predictions)
         if len(shape) != 2 or shape[0] < 2:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kdfair_core import asked
 from kdfair_core.metrics._checks import as_groups, as_labels, as_n_classes, as_weights, same_length
 
 
@@ -71,7 +72,7 @@ def group_counts(
 
 def as_counts(counts: ArrayLike) -> NDArray[np.float64]:
     """A count table as floats ``[..., group, label, prediction]``, checked."""
-    table = np.asarray(counts, dtype=float)
+    table = asked.floats("counts", counts)
     if table.ndim < 3 or table.shape[-1] != table.shape[-2] or table.shape[-1] < 2:
         raise ValueError(
             f"counts has shape {table.shape}; expected [..., group, label, prediction] "

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from kdfair_core.asked import shown as as_shown
 from kdfair_core.metrics._checks import (
     UndefinedMetricWarning,
     as_groups,
@@ -242,7 +243,7 @@ def _warn_undefined(
     """Name each rate that is undefined, its groups and, with more than two classes, its class."""
     n_groups = next(iter(rates.values())).shape[-2]
     if n_groups < 2:
-        only = f", {group_names[0]!r}" if group_names else ""
+        only = f", {as_shown(group_names[0])}" if group_names else ""
         warnings.warn(
             f"only {n_groups} group{only}: a difference needs at least two groups; it is NaN",
             UndefinedMetricWarning,
@@ -258,7 +259,7 @@ def _warn_undefined(
         groups = list(group_names) if group_names is not None else list(range(n_groups))
         classes = list(class_names) if class_names is not None else list(range(n_listed))
         named = [
-            (f" of class {classes[c]!r}" if n_listed > 1 else "")
+            (f" of class {as_shown(classes[c])}" if n_listed > 1 else "")
             + " for group "
             + ", ".join(repr(groups[g]) for g in np.flatnonzero(somewhere[:, c]))
             for c in np.flatnonzero(somewhere.any(axis=0))

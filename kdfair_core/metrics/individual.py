@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kdfair_core import asked
 from kdfair_core.metrics._checks import UndefinedMetricWarning
 
 Floats = NDArray[np.float64]
@@ -75,7 +76,7 @@ def individual_unfairness(
         For shapes that do not agree, NaN, fewer than two examples, fewer than one pair, and an
         unknown distance.
     """
-    values = np.asarray(scores, dtype=float)
+    values = asked.floats("scores", scores)
     if values.ndim not in (1, 2):
         raise ValueError(f"scores has shape {values.shape}; expected [example] or [example, class]")
     pairs = sample_pairs(features, n_pairs=n_pairs, seed=seed, distance=distance)
@@ -140,12 +141,9 @@ def sample_pairs(
         raise ValueError(f"features holds {points.dtype} values; expected numbers")
     if not np.isfinite(points).all():
         raise ValueError("features holds NaN or infinite values; expected finite numbers")
-    if n_pairs < 1:
-        raise ValueError(f"n_pairs is {n_pairs}; expected at least 1")
-    if not callable(distance) and distance not in DISTANCES:
-        raise ValueError(
-            f"unknown distance {distance!r}; expected one of {', '.join(DISTANCES)}, or a function"
-        )
+    n_pairs = asked.count("n_pairs", n_pairs)
+    if not callable(distance):
+        asked.choice("distance", distance, DISTANCES)
     first, second = _draw_pairs(len(points), n_pairs, seed)
     measure = distance if callable(distance) else DISTANCES[distance]
     block = max(1, 2**22 // points.shape[1])  # pairs a time, to bound memory

@@ -17,7 +17,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from kdfair_core.metrics._checks import as_groups, as_labels, as_n_classes, same_length
+from kdfair_core import asked
+from kdfair_core.metrics._checks import (
+    as_groups,
+    as_labels,
+    as_n_classes,
+    as_seeds,
+    paired,
+    same_length,
+)
 from kdfair_core.metrics.joint import JointTable
 from kdfair_core.metrics.maxmin import (
     Simulator,
@@ -49,6 +57,9 @@ class FairnessBootstrap:
         The values that are groups, as for :func:`group_counts`; other examples are left out.
     sample_count : int array [example], optional
         How many equal examples each stands for; one without it.
+    seeds : sequence of sequence, optional
+        The seed of each run of each model: runs of one seed are compared as a pair. Without them,
+        runs are pairs by their position.
     n_boot : int
         Resamples.
     seed : int
@@ -73,12 +84,12 @@ class FairnessBootstrap:
         n_classes: int,
         groups: Sequence[Any] | None = None,
         sample_count: Array | None = None,
+        seeds: Sequence[Sequence[Any]] | None = None,
         n_boot: int = 1000,
         seed: int,
     ) -> None:
         n_classes = as_n_classes(n_classes)
-        if n_boot < 2:
-            raise ValueError(f"n_boot is {n_boot}; expected at least 2")
+        n_boot = asked.count("n_boot", n_boot, 2)
         labels = as_labels("y_true", y_true, n_classes=n_classes)
         if len(y_pred) == 0:
             raise ValueError("y_pred is empty; expected predictions [run, example] of each model")
@@ -101,6 +112,7 @@ class FairnessBootstrap:
             n_classes=n_classes,
             count=sample_count,
         )
+        self._seeds = as_seeds(seeds, [len(runs) for runs in models])
         ends = np.cumsum([0] + [len(runs) for runs in models])
         self._runs = [slice(a, b) for a, b in pairwise(ends)]
         self._rng = np.random.default_rng(seed)
@@ -109,7 +121,7 @@ class FairnessBootstrap:
         for name, rate in self._noise.items():
             rate -= self._observed[name][..., None].astype(rate.dtype)
         self._examples = table.examples()
-        self.n_boot = n_boot
+        self.n_boot, self._seed = n_boot, seed
         self._student = {
             len(runs): _student(len(runs), n_boot, np.random.default_rng([seed, len(runs)]))
             for runs in models
@@ -175,8 +187,8 @@ class FairnessBootstrap:
         Noise adds more to a small max-min than to a large one, so the plain difference is too
         small. Both values are corrected for it, and the interval is the basic bootstrap's of the
         corrected difference, in a world in which the corrected differences between groups are
-        true. With as many runs on both sides, run k of a is paired with run k of b (they share a
-        seed, and a student its teacher).
+        true. Runs of one seed are a pair (see ``seeds``): they share a teacher and the order of
+        examples.
 
         Returns
         -------
@@ -199,10 +211,12 @@ class FairnessBootstrap:
                 factor = corrected / simulate.value if simulate.value > 0 else 0.0
                 truth += sign * corrected
                 simulated += sign * correct(simulate(factor))
-        if len(runs_a) == len(runs_b):
-            seeds = self._seed_noise(runs_a - runs_b)
+        pairs = paired(runs_a, runs_b, self._seeds[a], self._seeds[b])
+        if pairs is not None:
+            seeds = self._seed_noise(pairs)
         else:
-            seeds = self._seed_noise(runs_a) - self._seed_noise(runs_b)
+            apart = len(runs_a) == len(runs_b)
+            seeds = self._seed_noise(runs_a) - self._seed_noise(runs_b, apart=apart)
         observed = float(runs_a.mean() - runs_b.mean())
         error = simulated - truth + seeds
         low, high = truth - np.quantile(error, [1 - tail, tail])
@@ -258,10 +272,15 @@ class FairnessBootstrap:
         noise = self._noise["accuracy"][self._runs[model]].mean(axis=0)
         return noise + self._seed_noise(self.by_run(model, "accuracy")) if seeds else noise
 
-    def _seed_noise(self, by_run: Array) -> Array:
-        if len(by_run) < 2:
+    def _seed_noise(self, by_run: Array, *, apart: bool = False) -> Array:
+        """Draws of the error that few seeds make; ``apart`` from those of another model."""
+        n = len(by_run)
+        if n < 2:
             return np.zeros(self.n_boot)
-        return self._student[len(by_run)] * by_run.std(ddof=1) / np.sqrt(len(by_run))
+        draws = self._student[n]
+        if apart:
+            draws = _student(n, self.n_boot, np.random.default_rng([self._seed, n, 1]))
+        return draws * by_run.std(ddof=1) / np.sqrt(n)
 
 
 def _student(n_runs: int, n_boot: int, rng: np.random.Generator) -> Array:
@@ -270,12 +289,8 @@ def _student(n_runs: int, n_boot: int, rng: np.random.Generator) -> Array:
 
 
 def _known(metric: str) -> str:
-    if metric not in METRICS:
-        raise ValueError(f"unknown metric {metric!r}; expected one of {', '.join(METRICS)}")
-    return metric
+    return asked.choice("metric", metric, METRICS)
 
 
 def _valid(level: float) -> float:
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level!r}; expected a number between 0 and 1")
-    return level
+    return asked.share("level", level)

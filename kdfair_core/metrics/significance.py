@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special, stats
+
+from kdfair_core import asked
 
 Floats = NDArray[np.float64]
 
@@ -28,21 +30,38 @@ def welch(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats, Floats]:
         Where neither side varies: NaN if the means agree (nothing was tested), else an infinite
         statistic and p = 0. Deviations at the level of rounding count as none.
     """
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    if a.shape[0] < 2 or b.shape[0] < 2:
-        raise ValueError(f"got {a.shape[0]} and {b.shape[0]} runs; expected at least two of each")
-    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
-    rounding = 8 * np.finfo(float).eps * np.maximum(np.abs(mean_a), np.abs(mean_b))
-    var_a, var_b = a.var(axis=0, ddof=1), b.var(axis=0, ddof=1)
-    var_a = np.where(var_a <= rounding**2, 0.0, var_a) / a.shape[0]
-    var_b = np.where(var_b <= rounding**2, 0.0, var_b) / b.shape[0]
-    gap = mean_a - mean_b
+    a, b = asked.floats("a", a), asked.floats("b", b)
+    runs = [len(side) if side.ndim else 0 for side in (a, b)]
+    if min(runs) < 2:
+        raise ValueError(f"got {runs[0]} and {runs[1]} runs; expected at least two of each")
+    return welch_from_moments(moments(a), moments(b))
+
+
+class Moments(NamedTuple):
+    """Mean, squared standard error of the mean (both ``[...]``), and number of runs."""
+
+    mean: Floats
+    error: Floats
+    n: int
+
+
+def moments(runs: Floats) -> Moments:
+    """What Welch's test needs of runs ``[run, ...]``."""
+    return Moments(runs.mean(axis=0), runs.var(axis=0, ddof=1) / len(runs), len(runs))
+
+
+def welch_from_moments(a: Moments, b: Moments) -> tuple[Floats, Floats, Floats]:
+    """:func:`welch` from the moments of both sides, which broadcast (Welch 1947)."""
+    rounding = 8 * np.finfo(float).eps * np.maximum(np.abs(a.mean), np.abs(b.mean))
+    error_a = np.where(a.error * a.n <= rounding**2, 0.0, a.error)
+    error_b = np.where(b.error * b.n <= rounding**2, 0.0, b.error)
+    gap = a.mean - b.mean
     gap = np.where(np.abs(gap) <= rounding, 0.0, gap)
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = gap / np.sqrt(var_a + var_b)
-        df = (var_a + var_b) ** 2 / (var_a**2 / (a.shape[0] - 1) + var_b**2 / (b.shape[0] - 1))
-    p_value = np.asarray(2 * stats.t.sf(np.abs(statistic), np.where(np.isnan(df), 1.0, df)))
-    return statistic, p_value, df
+        statistic = gap / np.sqrt(error_a + error_b)
+        df = (error_a + error_b) ** 2 / (error_a**2 / (a.n - 1) + error_b**2 / (b.n - 1))
+    p_value = 2 * special.stdtr(np.where(np.isnan(df), 1.0, df), -np.abs(statistic))
+    return statistic, np.asarray(p_value), df
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:
@@ -59,7 +78,7 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
         Rejecting those at most ``q`` keeps the expected share of false rejections among all
         rejections at ``q``, for independent and positively dependent tests.
     """
-    p = np.asarray(p_values, dtype=float)
+    p = asked.floats("p_values", p_values)
     if p.ndim != 1:
         raise ValueError(f"p_values has shape {p.shape}; expected [test]")
     adjusted = np.full(p.shape, np.nan)
@@ -101,11 +120,8 @@ def chance_count(n_classes: int, level: float = 0.05, *, confidence: float = 0.9
     ValueError
         For a negative number of classes, or a level or confidence outside (0, 1).
     """
-    if n_classes < 0:
-        raise ValueError(f"n_classes is {n_classes}; expected 0 or more")
-    for name, given in (("level", level), ("confidence", confidence)):
-        if not 0 < given < 1:
-            raise ValueError(f"{name} is {given!r}; expected a number between 0 and 1")
+    n_classes = asked.count("n_classes", n_classes, 0)
+    level, confidence = asked.share("level", level), asked.share("confidence", confidence)
     tail = (1 - confidence) / 2
     low, high = stats.binom.ppf([tail, 1 - tail], n_classes, level)
     return Chance(max(int(low), 0), n_classes * level, max(int(high), 0))

@@ -8,11 +8,13 @@ normalization. The first linear layer is as wide as the image makes it, so any s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from kdfair_core.models.stack import Stack
 
 
 class LeNet5(nn.Module):
@@ -52,73 +54,24 @@ class LeNet5(nn.Module):
         return self.linear3(self.features(x))
 
 
-class StackedLeNet5(nn.Module):
-    """Several LeNet-5 of one shape as one program, each with its own weights.
+class StackedLeNet5(Stack):
+    """Several LeNet-5 of one shape as one program (see :class:`Stack`).
 
     All read the same images, so their first convolutions are one convolution with six output
     channels a network; the second is a grouped convolution, the linear layers are batched matrix
-    products. No weight of one network touches another's output, so each gets the gradient that it
-    would get alone.
-
-    Parameters
-    ----------
-    networks : sequence of LeNet5
-        Networks of one shape; their weights are copied.
+    products.
     """
-
-    conv1: nn.Parameter
-    conv1_bias: nn.Parameter
-    conv2: nn.Parameter
-    conv2_bias: nn.Parameter
-    linear1: nn.Parameter
-    linear1_bias: nn.Parameter
-    linear2: nn.Parameter
-    linear2_bias: nn.Parameter
-    linear3: nn.Parameter
-    linear3_bias: nn.Parameter
-
-    def __init__(self, networks: Sequence[LeNet5]) -> None:
-        super().__init__()
-        self.size = len(networks)
-        for name in ("conv1", "conv2"):
-            convs = [getattr(network, name) for network in networks]
-            self.register_parameter(
-                name, nn.Parameter(torch.cat([conv.weight.detach() for conv in convs]))
-            )
-            self.register_parameter(
-                f"{name}_bias", nn.Parameter(torch.cat([conv.bias.detach() for conv in convs]))
-            )
-        for name in ("linear1", "linear2", "linear3"):
-            linears = [getattr(network, name) for network in networks]
-            weight = torch.stack([linear.weight.detach().T for linear in linears])
-            bias = torch.stack([linear.bias.detach()[None] for linear in linears])
-            self.register_parameter(name, nn.Parameter(weight))
-            self.register_parameter(f"{name}_bias", nn.Parameter(bias))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of every network, ``[network, batch, class]``."""
+        p: Any = self
         batch = len(x)
-        x = F.relu(F.max_pool2d(F.conv2d(x, self.conv1, self.conv1_bias), 2))
-        x = F.relu(F.max_pool2d(F.conv2d(x, self.conv2, self.conv2_bias, groups=self.size), 2))
-        x = x.reshape(batch, self.size, -1).transpose(0, 1)
-        x = F.relu(torch.baddbmm(self.linear1_bias, x, self.linear1))
-        x = F.relu(torch.baddbmm(self.linear2_bias, x, self.linear2))
-        return torch.baddbmm(self.linear3_bias, x, self.linear3)
-
-    @torch.no_grad()
-    def copy_to(self, networks: Sequence[LeNet5]) -> None:
-        """Write the weights back into separate networks, in the order they were given."""
-        for name in ("conv1", "conv2"):
-            weights = getattr(self, name).chunk(self.size)
-            biases = getattr(self, f"{name}_bias").chunk(self.size)
-            for network, weight, bias in zip(networks, weights, biases, strict=True):
-                getattr(network, name).weight.copy_(weight)
-                getattr(network, name).bias.copy_(bias)
-        for name in ("linear1", "linear2", "linear3"):
-            weights, biases = getattr(self, name), getattr(self, f"{name}_bias")
-            for network, weight, bias in zip(networks, weights, biases, strict=True):
-                getattr(network, name).weight.copy_(weight.T)
-                getattr(network, name).bias.copy_(bias[0])
+        x = F.relu(F.max_pool2d(F.conv2d(x, p.conv1__weight, p.conv1__bias), 2))
+        x = F.conv2d(x, p.conv2__weight, p.conv2__bias, groups=self.size)
+        x = F.relu(F.max_pool2d(x, 2)).reshape(batch, self.size, -1).transpose(0, 1)
+        x = F.relu(torch.baddbmm(p.linear1__bias, x, p.linear1__weight))
+        x = F.relu(torch.baddbmm(p.linear2__bias, x, p.linear2__weight))
+        return torch.baddbmm(p.linear3__bias, x, p.linear3__weight)
 
 
 def lenet5(n_classes: int, *, in_shape: tuple[int, int, int] = (3, 32, 32)) -> LeNet5:

@@ -7,8 +7,14 @@ image size fits. ResNet-20 has 0.27 M parameters and ResNet-56 has 0.85 M (their
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from kdfair_core.models.stack import Stack
 
 
 class Block(nn.Module):
@@ -72,6 +78,73 @@ class SmallResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(self.features(x))
+
+
+class StackedSmallResNet(Stack):
+    """Several small ResNets of one shape as one program (see :class:`Stack`).
+
+    Every convolution is a grouped one. Those that change width would fall off cuDNN's fast path,
+    which wants as many channels out as in: there, each is two convolutions, for either half of the
+    outputs.
+
+    Parameters
+    ----------
+    networks : sequence of SmallResNet
+    halved : bool
+        Whether to halve the convolutions that change width: on a GPU.
+    """
+
+    def __init__(self, networks: Sequence[SmallResNet], *, halved: bool = False) -> None:
+        super().__init__(networks)
+        self.halved = halved
+        blocks: Any = networks[0].blocks
+        self.blocks_of = [(block.stride, block.pad) for block in blocks]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of every network, ``[network, batch, class]``.
+
+        ``x`` is ``[batch, channel, height, width]``, the same images for all, or with a leading
+        axis ``[network, ...]`` for images of their own.
+        """
+        stem = self._tensor("stem__weight")
+        if x.dim() == 5:
+            x = x.transpose(0, 1).flatten(1, 2)
+            x = F.conv2d(x, stem, padding=1, groups=self.size)
+        else:
+            x = F.conv2d(x, stem, padding=1)
+        x = F.relu(self._normed("bn", x))
+        for i, (stride, pad) in enumerate(self.blocks_of):
+            y = F.relu(
+                self._normed(f"blocks__{i}__bn1", self._conv(f"blocks__{i}__conv1", x, stride))
+            )
+            y = self._normed(f"blocks__{i}__bn2", self._conv(f"blocks__{i}__conv2", y, 1))
+            if pad:
+                kept = x[:, :, ::stride, ::stride].unflatten(1, (self.size, -1))
+                x = F.pad(kept, (0, 0, 0, 0, pad, pad)).flatten(1, 2)
+            x = F.relu(y + x)
+        x = x.mean((2, 3)).unflatten(1, (self.size, -1)).transpose(0, 1)
+        return torch.baddbmm(self._tensor("linear__bias"), x, self._tensor("linear__weight"))
+
+    def _tensor(self, name: str) -> Tensor:
+        return getattr(self, name)
+
+    def _conv(self, name: str, x: Tensor, stride: int) -> Tensor:
+        weight = self._tensor(f"{name}__weight")
+        if stride == 1 or not self.halved:
+            return F.conv2d(x, weight, stride=stride, padding=1, groups=self.size)
+        halves = weight.unflatten(0, (self.size, 2, -1)).unbind(1)
+        parts = [
+            F.conv2d(x, half.flatten(0, 1), stride=stride, padding=1, groups=self.size)
+            for half in halves
+        ]
+        return torch.stack([p.unflatten(1, (self.size, -1)) for p in parts], 2).flatten(1, 3)
+
+    def _normed(self, name: str, x: Tensor) -> Tensor:
+        mean, var = self._tensor(f"{name}__running_mean"), self._tensor(f"{name}__running_var")
+        weight, bias = self._tensor(f"{name}__weight"), self._tensor(f"{name}__bias")
+        if self.training:
+            self._tensor(f"{name}__num_batches_tracked").add_(1)
+        return F.batch_norm(x, mean, var, weight, bias, self.training)
 
 
 def _make(depth: int):

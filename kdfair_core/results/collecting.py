@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdfair_core import studies
-from kdfair_core.datasets import Dataset
+from kdfair_core.datasets import Dataset, fingerprint
 from kdfair_core.results.frames import Results
 from kdfair_core.runs import Run, RunStore, run_name
 from kdfair_core.studies import Study
@@ -23,13 +23,20 @@ SCORED = 500
 OF_PEOPLE = ("celeba", "hatexplain", "utkface")
 """Data sets of which nothing that shows an example is published, shrunk images included."""
 
+ORIGIN = ("data", "weights", "teacher_weights")
+"""SHA-256 of the data set a run saw, of a teacher's weights, of those of a student's teacher. Runs
+stored by earlier versions do not say."""
+
 KEYS = ("role", "seed", "temperature", "alpha", "soft_scale")
 """What tells the runs of one profile apart."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A run as it is published: ``pred`` [example], ``logits`` [m, class], and its notes."""
+    """A run as it is published: ``pred`` [example], ``logits`` [m, class], and its notes.
+
+    ``origin`` has what it knows of ``ORIGIN``.
+    """
 
     name: str
     identity: dict[str, Any]
@@ -37,6 +44,7 @@ class Record:
     diverged: bool
     finished: str
     environment: dict[str, Any]
+    origin: dict[str, str]
     pred: NDArray[np.integer]
     logits: NDArray[np.float16]
 
@@ -130,6 +138,7 @@ def stored_records(
             bool(run.info.get("diverged", False)),
             run.written,
             run.info.get("environment", {}),
+            {key: run.info[key] for key in ORIGIN if key in run.info},
             pred,
             logits[examples].astype(np.float16),
         )
@@ -153,9 +162,20 @@ def published_records(
     """
     kept: dict[str, Record] = {}
     stale = []
+    same_examples = np.array_equal(published.scored, examples)
     for position, row in enumerate(published.manifest["runs"]):
         identity = as_described(study, published.profile, row)
         if row["name"] in known:
+            new = known[row["name"]]
+            same = np.array_equal(new.pred, published.pred[position])
+            if same and same_examples:
+                same = np.array_equal(new.logits, published.logits[position], equal_nan=True)
+            if not same:
+                raise ValueError(
+                    f"the run {row['name']} in the store is not the one that is published in "
+                    f"{folder}: its predictions differ, as those of another machine do; publish "
+                    "with replace=True (--replace) to put the store's runs in place of all"
+                )
             continue
         if row["name"] != run_name(identity):
             stale.append(row["name"])
@@ -167,6 +187,7 @@ def published_records(
             row["diverged"],
             row["finished"],
             published.manifest["environments"][row["environment"]],
+            {key: row[key] for key in ORIGIN if key in row},
             published.pred[position],
             published.logits[position],
         )
@@ -175,7 +196,7 @@ def published_records(
         why = "they are of another recipe, data set or engine than the profile's is now"
     elif kept and not np.array_equal(published.y_true, dataset.test.y):
         why = "their labels are not those of the data set"
-    elif kept and not np.array_equal(published.scored, examples):
+    elif kept and not same_examples:
         why = f"their logits are of {len(published.scored)} scored examples, not {len(examples)}"
     if why:
         lost = stale or list(kept)
@@ -184,6 +205,35 @@ def published_records(
             f"{lost[0]} for one, because {why}: publish with replace=True (--replace) to drop them"
         )
     return kept
+
+
+def check_origins(records: Iterable[Record], dataset: Dataset) -> None:
+    """Refuse students beside another teacher than theirs, and runs that saw another data set.
+
+    Raises
+    ------
+    ValueError
+        Naming the run, and what it has and should have.
+    """
+    records = list(records)
+    teachers = {r.identity["seed"]: r for r in records if r.identity["role"] == "teacher"}
+    data = fingerprint(dataset) if any("data" in record.origin for record in records) else ""
+    for record in records:
+        seen = record.origin.get("data", data)
+        if seen != data:
+            raise ValueError(
+                f"the run {record.name} saw data with SHA-256 {seen[:16]}..., and the data set "
+                f"{dataset.name!r} here has {data[:16]}...: it is another one"
+            )
+        teacher = teachers.get(record.identity["seed"])
+        theirs = record.origin.get("teacher_weights")
+        if teacher and theirs and theirs != teacher.origin.get("weights", theirs):
+            raise ValueError(
+                f"the run {record.name} learned from a teacher whose weights have SHA-256 "
+                f"{theirs[:16]}..., and those of {teacher.name} have "
+                f"{teacher.origin['weights'][:16]}...: publish a teacher and its students from one "
+                "machine, or train these students again"
+            )
 
 
 def make_features(
@@ -197,7 +247,7 @@ def make_features(
     features: dict[str, NDArray[Any]] = {}
     if teacher and "features" in teacher.arrays:
         features["teacher"] = teacher.arrays["features"]
-    if dataset.mean and dataset.name not in OF_PEOPLE:
+    if dataset.kind == "images" and dataset.name not in OF_PEOPLE:
         features["input"] = pooled(dataset.test.x[examples])
     return features
 

@@ -3,8 +3,9 @@ arranged."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from kdfair_core import metrics
+from kdfair_core import asked, metrics
+from kdfair_core.metrics import UndefinedMetricWarning
 
 IDENTIFYING = ["role", "seed", "temperature", "alpha", "soft_scale"]
 """The columns that say which run a row is about; the last three are NaN, NaN and "" unless the
@@ -26,7 +28,8 @@ SETTING = IDENTIFYING[2:]
 class Results:
     """Published results of one study under one profile.
 
-    Accuracies, rates and differences are fractions.
+    Accuracies, rates and differences are fractions. A run that diverged has no predictions worth
+    the name: its metrics are NaN, no mean or test counts it, and a warning names it.
 
     Attributes
     ----------
@@ -112,6 +115,44 @@ class Results:
     def _values(self, key: str) -> list[Any]:
         return sorted({run[key] for run in self.manifest["runs"] if run["role"] == "ds"})
 
+    def only(
+        self,
+        *,
+        seeds: Any = None,
+        temperatures: Any = None,
+        alphas: Any = None,
+        soft_scales: Any = None,
+    ) -> Results:
+        """Return the results of some seeds (null seeds count) and settings alone.
+
+        Raises
+        ------
+        ValueError
+            For a value that cannot be, or that is not among the results.
+        """
+        keep = np.ones(len(self.manifest["runs"]), dtype=bool)
+        for key, chosen in (
+            ("seed", None if seeds is None else asked.seeds(seeds)),
+            ("temperature", None if temperatures is None else asked.temperatures(temperatures)),
+            ("alpha", None if alphas is None else asked.alphas(alphas)),
+            ("soft_scale", None if soft_scales is None else asked.soft_scales(soft_scales)),
+        ):
+            if chosen is None:
+                continue
+            values = [run[key] for run in self.manifest["runs"]]
+            there = sorted({value for value in values if value is not None})
+            for value in chosen:
+                if value not in there:
+                    listed = ", ".join(map(str, there)) or "none"
+                    raise ValueError(
+                        f"{key} {value} is not among the results of {self.study}/"
+                        f"{self.profile}; there are {listed}"
+                    )
+            keep &= [value is None or value in chosen for value in values]
+        runs = [run for run, kept in zip(self.manifest["runs"], keep, strict=True) if kept]
+        manifest = self.manifest | {"runs": runs}
+        return replace(self, manifest=manifest, pred=self.pred[keep], logits=self.logits[keep])
+
     # a row a run
 
     @cached_property
@@ -152,7 +193,7 @@ class Results:
         frame = self._repeated(len(self.classes))
         frame["class"] = np.tile(np.arange(len(self.classes)), len(self.pred))
         frame["class_name"] = np.tile(np.array(self.classes, dtype=object), len(self.pred))
-        frame["accuracy"] = accuracy.ravel()
+        frame["accuracy"] = self._without_diverged(accuracy).ravel()
         return frame
 
     def group_fairness(self, attribute: str) -> pd.DataFrame:
@@ -173,8 +214,9 @@ class Results:
             named["class_names"] = self.classes
         dpd = metrics.dpd_from_counts(counts, **named)
         frame = self.runs[[*IDENTIFYING, "accuracy"]].copy()
-        frame["dpd"] = dpd[:-1]
-        frame["eod"] = metrics.eod_from_counts(counts[:-1], **named)
+        frame["accuracy"] = self._without_diverged(frame["accuracy"])
+        frame["dpd"] = self._without_diverged(dpd[:-1])
+        frame["eod"] = self._without_diverged(metrics.eod_from_counts(counts[:-1], **named))
         frame.attrs["floor"] = float(dpd[-1])
         return frame
 
@@ -194,7 +236,7 @@ class Results:
         n_pairs, seed : int
             As in `kdfair_core.metrics.individual_unfairness`.
         """
-        if space not in self.features:
+        if space not in list(self.features):
             raise ValueError(
                 f"unknown feature space {space!r} of {self.study}/{self.profile}; expected one of "
                 f"{', '.join(self.features) or 'none: no features are published'}"
@@ -227,7 +269,9 @@ class Results:
 
     def accuracy_summary(self, *, level: float = 0.95) -> pd.DataFrame:
         """Means over seeds of accuracy, in the columns of `fairness_summary`."""
-        return _summary(self.runs[[*IDENTIFYING, "accuracy"]], {"accuracy": np.nan}, level)
+        frame = self.runs[[*IDENTIFYING, "accuracy"]].copy()
+        frame["accuracy"] = self._without_diverged(frame["accuracy"])
+        return _summary(frame, {"accuracy": np.nan}, level)
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables that are published beside the predictions, by the name of the file."""
@@ -267,7 +311,8 @@ class Results:
             frame.attrs = {}
             return frame.assign(class_name=self.classes)
 
-        return self._compared(compare)
+        of_class = ["class", "mean_a", "mean_b", "effect", "statistic", "p_value", "significant"]
+        return self._compared(compare, [*of_class, "class_name"])
 
     def affected_counts(self, *, level: float = 0.05) -> pd.DataFrame:
         """#SC and #TC: the number of significant classes, and what chance alone would give.
@@ -299,7 +344,8 @@ class Results:
             }
             return pd.DataFrame([row])
 
-        return self._compared(compare)
+        counts = ["n_classes", "significant", "significant_bh"]
+        return self._compared(compare, [*counts, "chance_low", "chance_mean", "chance_high"])
 
     def disagreement(self) -> pd.DataFrame:
         """Disagreement matrices of the teacher and its student, mean over seeds (equation 7).
@@ -311,7 +357,8 @@ class Results:
             ``class_a`` (what the teacher predicts), ``class_b`` (what the student predicts),
             ``count`` of examples; zero where they agree.
         """
-        teachers = self.runs[self.runs["role"] == "teacher"].set_index("seed")["run"]
+        sound = self._sound()
+        teachers = sound[sound["role"] == "teacher"].set_index("seed")["run"]
         names = pd.Categorical(self.classes, categories=self.classes)
         n = len(names)
         frames = []
@@ -334,8 +381,27 @@ class Results:
 
     # helpers
 
+    def _sound(self) -> pd.DataFrame:
+        """The runs that did not diverge; a warning names those that did."""
+        lost = self.runs["diverged"]
+        if lost.any():
+            names = ", ".join(self.runs.loc[lost, "name"])
+            warnings.warn(
+                f"{lost.sum()} of {len(lost)} runs of {self.study}/{self.profile} diverged and are "
+                f"left out: {names}",
+                UndefinedMetricWarning,
+                stacklevel=4,
+            )
+        return self.runs[~lost]
+
+    def _without_diverged(self, values: Any) -> NDArray[np.float64]:
+        """Values ``[run, ...]`` with NaN for the runs that diverged."""
+        values = np.array(values, dtype=float)
+        values[np.setdiff1d(np.arange(len(self.runs)), self._sound()["run"])] = np.nan
+        return values
+
     def _groups_of(self, attribute: str) -> tuple[str, ...]:
-        if attribute not in self.group_names:
+        if attribute not in self.attributes:
             raise ValueError(
                 f"unknown attribute {attribute!r} of study {self.study}; expected one of "
                 f"{', '.join(self.attributes) or 'none: the study has no sensitive attributes'}"
@@ -357,15 +423,16 @@ class Results:
 
     def _settings(self, *roles: str) -> Iterator[tuple[str, dict[str, Any], pd.DataFrame]]:
         """Yield role, setting (temperature, alpha, soft_scale) and runs, of each that there is."""
-        chosen = self.runs[self.runs["role"].isin(roles)]
+        chosen = self._sound()
+        chosen = chosen[chosen["role"].isin(roles)]
         for key, runs in chosen.groupby(["role", *SETTING], dropna=False, sort=False):
             yield str(key[0]), dict(zip(SETTING, key[1:], strict=True)), runs
 
     def _compared(
-        self, compare: Callable[[NDArray[Any], NDArray[Any]], pd.DataFrame]
+        self, compare: Callable[[NDArray[Any], NDArray[Any]], pd.DataFrame], columns: list[str]
     ) -> pd.DataFrame:
-        """Join what ``compare`` makes of the runs of every two sides that are compared."""
-        position = {role: runs["run"].to_numpy() for role, runs in self.runs.groupby("role")}
+        """Join what ``compare`` makes of the runs of every two sides; it gives these columns."""
+        position = {role: runs["run"].to_numpy() for role, runs in self._sound().groupby("role")}
         frames = []
         for comparison, role_a, role_b in [
             ("SC", "nds", "ds"),
@@ -380,13 +447,12 @@ class Results:
                         frame.insert(place, name, value)
                     frame.insert(0, "comparison", comparison)
                     frames.append(frame)
-        return _joined(frames, ["comparison", *SETTING])
+        return _joined(frames, ["comparison", *SETTING, *columns])
 
 
 def _summary(frame: pd.DataFrame, floors: dict[str, float], level: float) -> pd.DataFrame:
     """Mean, deviation and interval over seeds of the columns that ``floors`` names."""
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level!r}; expected a number between 0 and 1")
+    asked.share("level", level)
     keys = ["role", *SETTING]
     parts = []
     for metric, floor in floors.items():

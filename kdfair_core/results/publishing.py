@@ -16,10 +16,19 @@ from numpy.typing import NDArray
 
 from kdfair_core import datasets, studies
 from kdfair_core.datasets import Dataset
-from kdfair_core.files import Damaged, npy_bytes, sha256, sync_folder, workplace, write_bytes
+from kdfair_core.files import (
+    Damaged,
+    locked,
+    npy_bytes,
+    sha256,
+    sync_folder,
+    workplace,
+    write_bytes,
+)
 from kdfair_core.results.collecting import (
     KEYS,
     Record,
+    check_origins,
     checked_features,
     make_features,
     published_records,
@@ -37,7 +46,7 @@ from kdfair_core.results.manifest import (
     results_root,
 )
 from kdfair_core.results.reading import PREDICTIONS, csv_text, load, validate
-from kdfair_core.runs import RunStore, order, run_name
+from kdfair_core.runs import Run, RunStore, order, run_name
 from kdfair_core.studies import Study
 
 
@@ -81,18 +90,13 @@ def publish(
     Raises
     ------
     ValueError
-        If there is nothing to publish, the runs and the data set do not belong together, or
-        something published would be lost and ``replace`` is false.
+        If there is nothing to publish, the runs, their teachers and the data set do not belong
+        together, or something published would be lost or changed and ``replace`` is false.
     DiskFull
         If there is no room; what was published before is untouched.
     """
     study = studies.get(study) if isinstance(study, str) else study
-    described = study.profile(profile)
-    folder = folder_of(results_root(root), study.name, profile)
-    before = folder.with_name(f".before-{profile}")
-    if before.exists() and not folder.exists():  # killed between the two renames below
-        os.rename(before, folder)
-    published = None if replace else _published(folder)
+    study.profile(profile)
     runs = runs_of_profile(study, profile, store)
     if not runs:
         raise ValueError(
@@ -100,11 +104,32 @@ def publish(
             f"{profile!r} describes it; train with "
             f"python -m kdfair_core run {study.name} --profile {profile}"
         )
-    dataset = dataset or datasets.load(study.dataset, **described.dataset)
+    folder = folder_of(results_root(root), study.name, profile)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.parent):
+        return _publish(study, profile, runs, dataset, features, scored, folder, replace)
+
+
+def _publish(
+    study: Study,
+    profile: str,
+    runs: list[Run],
+    dataset: Dataset | None,
+    features: Mapping[str, NDArray[Any]] | None,
+    scored: int | None,
+    folder: Path,
+    replace: bool,
+) -> Path:
+    before = folder.with_name(f".before-{profile}")
+    if before.exists() and not folder.exists():  # killed between the two renames below
+        os.rename(before, folder)
+    published = None if replace else _published(folder)
+    dataset = dataset or datasets.load(study.dataset, **study.profile(profile).dataset)
     examples = scored_examples(len(dataset.test.y), len(dataset.class_names), scored)
     records = stored_records(runs, dataset, examples)
     if published:
         records |= published_records(published, folder, study, dataset, examples, records)
+    check_origins(records.values(), dataset)
     ordered = sorted(records.values(), key=lambda record: order(record.identity))
     teacher = next((run for run in runs if run.name == ordered[0].name), None)
     spaces = make_features(teacher, dataset, examples) | dict(features or {})
@@ -218,6 +243,7 @@ def _manifest(
                 "diverged": record.diverged,
                 "finished": record.finished,
                 "environment": environments.index(record.environment),
+                **record.origin,
             }
             for position, record in enumerate(records)
         ],
@@ -227,7 +253,10 @@ def _manifest(
 
 
 def _commit() -> str:
-    """Return the commit of the code, with "+" if its files differ from it; "" outside of git."""
+    """Return the commit of the code, with "+" if its files differ from it; "" outside of git.
+
+    A repository that merely encloses the installed package says nothing about it.
+    """
     package = Path(__file__).parents[1]
 
     def git(*arguments: str) -> str:
@@ -235,6 +264,9 @@ def _commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != package.parent.resolve():
+            return ""
+        git("ls-files", "--error-unmatch", "__init__.py")
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kdfair_core import asked
 from kdfair_core.files import Damaged
 from kdfair_core.metrics import UndefinedMetricWarning
 from kdfair_core.results.frames import Results
@@ -51,6 +52,8 @@ def load(
         A ValueError that names the file, what was found and what was expected.
     """
     base = results_root(root)
+    if not isinstance(study, str):
+        raise ValueError(f"study {asked.shown(study)}: expected a name, such as trifeature")
     profiles = _published(base).get(study, [])
     if not profiles or (profile is not None and profile not in profiles):
         raise NotMeasured(_nothing(base, study, profile))

@@ -7,19 +7,35 @@ found by name, and the runs that each holds are spelled out.
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from importlib import metadata
 from typing import Any
 
+from kdfair_core import asked
 from kdfair_core.runs import identity_hash
 from kdfair_core.studies.catalog import STUDIES
-from kdfair_core.studies.kinds import NULL_SEEDS, SEEDS, TEMPERATURES, Profile, Recipe, Study
+from kdfair_core.studies.kinds import (
+    NULL_SEEDS,
+    SEEDS,
+    TEMPERATURES,
+    Profile,
+    Recipe,
+    Study,
+    recipe_of,
+)
 
 __all__ = ["ENGINE", "NULL_SEEDS", "SEEDS", "STUDIES", "TEMPERATURES", "Profile", "Recipe", "Study"]
-__all__ += ["expected_identities", "get", "names", "student_identities", "teacher_identity"]
+__all__ += ["expected_identities", "get", "in_file", "names", "recipe_of", "student_identities"]
+__all__ += ["teacher_identity"]
 
 ENGINE = "1"
 """Version of what training computes. Raise it when the same identity would give other weights."""
+
+
+GROUP = "kdfair.studies"
+"""Entry points by which an installed package brings studies: each is a :class:`Study`."""
 
 
 def names() -> list[str]:
@@ -28,19 +44,47 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Study:
-    """Study of that name.
+    """Study of that name, or the one that ``my_study.py:STUDY`` holds.
 
     Raises
     ------
     ValueError
         If there is none; the message names those there are.
     """
-    if name not in STUDIES:
-        raise ValueError(f"unknown study {name!r}; expected one of {', '.join(STUDIES)}")
-    return STUDIES[name]
+    if not isinstance(name, str):
+        raise ValueError(f"study {asked.shown(name)}: expected a name, such as trifeature")
+    if name in STUDIES:
+        return STUDIES[name]
+    path, _, variable = name.rpartition(":")
+    if path.endswith(".py"):
+        found = in_file(path)
+        if variable not in found:
+            listed = ", ".join(found) or "none"
+            raise ValueError(f"{path} has no study {variable!r}; it has {listed}")
+        return found[variable]
+    others = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
+    if name not in others:
+        listed = ", ".join([*STUDIES, *others])
+        raise ValueError(f"unknown study {name!r}; expected one of {listed}, or my_study.py:STUDY")
+    return others[name].load()
 
 
-_LATER = {"schedule": "steps", "nesterov": False}
+def in_file(path: str) -> dict[str, Study]:
+    """The studies that a Python file defines, by the names of their variables.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be run.
+    """
+    try:
+        content = runpy.run_path(path)
+    except Exception as error:  # whatever somebody's file does
+        raise ValueError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
+    return {name: value for name, value in content.items() if isinstance(value, Study)}
+
+
+_LATER = {"schedule": "steps", "nesterov": False, "loss": "kd"}
 """Fields that recipes got after runs were published: an identity holds them where they differ."""
 
 
@@ -90,7 +134,7 @@ def _common(study: Study, profile_name: str, role: str, seed: int) -> dict[str, 
         "study": study.name,
         "profile": profile_name,
         "role": role,
-        "seed": seed,
+        "seed": asked.seeds(seed)[0],
         "temperature": None,
         "alpha": None,
         "soft_scale": None,

@@ -282,6 +282,24 @@ _add(
     )
 )
 
+_laptop_profile = STUDIES["trifeature"].profiles["laptop"]
+for _loss, _said in (
+    ("dkd", "decoupled distillation (Zhao et al., 2022; weights 1 and 8)"),
+    ("standardized", "cross-entropy of standardized logits (Sun et al., 2024)"),
+):
+    STUDIES["trifeature"].profiles[f"laptop-{_loss}"] = replace(
+        _laptop_profile,
+        student_recipe=replace(_laptop_profile.student_recipe, loss=_loss),
+        seeds=(0, 1, 2),
+        null_seeds=(),
+        temperatures=(1, 2, 4, 8, 20),
+        soft_scales=("T2",),
+        departures=(
+            *_laptop_profile.departures,
+            f"The soft term is {_said}; three seeds, five temperatures.",
+        ),
+    )
+
 TEXT = Recipe(
     epochs=3,
     batch_size=32,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from kdfair_core import asked
 
 TEMPERATURES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 40)
 """The paper's range, with T = 1 (its fairness tables) and its extremes."""
@@ -32,8 +35,8 @@ class Recipe:
         Out of "crop" (random crop after padding by an eighth of the side, 4 pixels for 32) and
         "flip" (horizontal).
     precision : str
-        "fp32", or "bf16": bfloat16 autocast, weights in float32. Predictions are always made in
-        float32.
+        "fp32": float32, on a GPU too; "tf32": products of float32 in TF32 on a GPU; or "bf16":
+        bfloat16 autocast, weights in float32. Predictions are always made in float32.
     pretrained : bool
         Start from public weights.
     schedule : str
@@ -41,6 +44,8 @@ class Recipe:
         down in one to zero at the last step, for short trainings.
     nesterov : bool
         Nesterov's momentum, for SGD.
+    loss : str
+        The soft term, a name out of ``kdfair_core.distillation.LOSSES`` ("kd": the paper's).
     """
 
     epochs: int = 100
@@ -57,6 +62,13 @@ class Recipe:
     pretrained: bool = False
     schedule: str = "steps"
     nesterov: bool = False
+    loss: str = "kd"
+
+
+def recipe_of(fields: dict[str, Any]) -> Recipe:
+    """The recipe that an identity holds as JSON."""
+    given: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+    return Recipe(**given)
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,11 @@ class Profile:
         Out of "T2" and "none".
     departures : tuple of str
         What differs from the paper, and our reading where the paper is silent; a sentence each.
+
+    Raises
+    ------
+    ValueError
+        For a seed or a setting that cannot be, and a seed that is both kinds of seed.
     """
 
     dataset: dict[str, Any]
@@ -93,6 +110,22 @@ class Profile:
     alphas: tuple[float, ...] = (0.8,)
     soft_scales: tuple[str, ...] = ("T2",)
     departures: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, check in (
+            ("seeds", asked.seeds),
+            ("null_seeds", asked.seeds),
+            ("temperatures", asked.temperatures),
+            ("alphas", asked.alphas),
+            ("soft_scales", asked.soft_scales),
+        ):
+            object.__setattr__(self, name, check(getattr(self, name)))
+        both = sorted(set(self.seeds) & set(self.null_seeds))
+        if both:
+            raise ValueError(
+                f"seed {both[0]} is among the seeds {self.seeds} and the null seeds "
+                f"{self.null_seeds}; expected it in one of them: a null seed has no teacher"
+            )
 
 
 @dataclass(frozen=True)
@@ -113,6 +146,12 @@ class Study:
         By name, the most faithful first.
     in_paper : bool
         Whether the paper has this study.
+    load : callable, optional
+        What makes the data set of a study of one's own, from the profile's ``dataset``, in place of
+        :func:`kdfair_core.datasets.load`.
+    build : callable, optional
+        From the data set, what makes the network of an identity, in place of the names of
+        ``kdfair_core.models.build``.
     """
 
     name: str
@@ -123,10 +162,12 @@ class Study:
     profiles: dict[str, Profile] = field(repr=False)
     attributes: tuple[str, ...] = ()
     in_paper: bool = True
+    load: Callable[..., Any] | None = field(default=None, repr=False)
+    build: Callable[..., Any] | None = field(default=None, repr=False)
 
     def profile(self, name: str) -> Profile:
         """Profile of that name, or ValueError with the choices."""
-        if name not in self.profiles:
+        if name not in list(self.profiles):
             raise ValueError(
                 f"unknown profile {name!r} of study {self.name!r}; "
                 f"expected one of {', '.join(self.profiles)}"

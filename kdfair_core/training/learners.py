@@ -1,19 +1,23 @@
 """Networks that learn from the same batches side by side, none of them seeing another.
 
 The loop trains *learners*; whether they run one after another, on a core each or as one program is
-settled here.
+settled here, by :func:`make_learners`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from kdfair_core.models.lenet import LeNet5, StackedLeNet5
+from kdfair_core.models.resnet import SmallResNet, StackedSmallResNet
 from kdfair_core.training.compiling import Compiled
 from kdfair_core.training.views import stable_seed
 
@@ -23,46 +27,86 @@ LossOf = Callable[[Tensor, slice], Tensor]
 STACK = 4
 """LeNet-5 networks that run as one program on a CPU: their activations still fit its caches."""
 
+QUIET = ("torch.nn.", "kdfair_core.models.", "torchvision.", "transformers.")
+"""Packages whose layers draw random numbers only where one of their attributes says so."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What runs at a time: one network, or a stack of several that answers for each."""
+
+    module: nn.Module
+    which: slice
+    stack: bool = False
+
+    def shares(self, tensors: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Tensors laid out as the module's, by its names, as each network has and calls them."""
+        if not self.stack:
+            return [dict(tensors)]
+        module: Any = self.module
+        shares: list[dict[str, Any]] = [{} for _ in range(module.size)]
+        for name, value in tensors.items():
+            values = module.split(name, value) if value.dim() else [value] * module.size
+            for share, part in zip(shares, values, strict=True):
+                share[module.member_name(name)] = part
+        return shares
+
+    def joined(self, shares: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What :meth:`shares` takes apart."""
+        if not self.stack:
+            return dict(shares[0])
+        module: Any = self.module
+        joined = {}
+        for member in shares[0]:
+            name = module.stack_name(member)
+            values = [share[member] for share in shares]
+            joined[name] = module.joined(name, values) if values[0].dim() else values[0]
+        return joined
+
 
 class Learners:
-    """Any networks, each on its own.
+    """Networks that learn together; a context that lets its workers go at the end.
 
-    On a CPU of several cores, every core works on another network: nothing waits for the slowest
-    core of each operation, and no sum depends on how many there are. Only as many networks'
-    activations are alive as there are cores, so memory does not grow with the networks. Networks
-    with dropout run one after another, since torch has one stream of random numbers.
+    On a CPU of several cores, every core works on another part: nothing waits for the slowest core
+    of each operation, and no sum depends on how many there are. Only as many parts' activations
+    are alive as there are cores, so memory does not grow with the networks. Networks that draw
+    random numbers (dropout), or of which that cannot be told, run one after another, since torch
+    has one stream of them.
 
     Parameters
     ----------
     networks : sequence of Module
     seeds : sequence of int
-        Seed of what each network draws while it learns (dropout).
+        Seed of what each network draws while it learns.
+    parts : sequence of Part, optional
+        How they run; by default each on its own.
     compiled : bool
         Run them as compiled programs (see :mod:`kdfair_core.training.compiling`).
     """
 
     def __init__(
-        self, networks: Sequence[nn.Module], seeds: Sequence[int], *, compiled: bool = False
+        self,
+        networks: Sequence[nn.Module],
+        seeds: Sequence[int],
+        parts: Sequence[Part] | None = None,
+        *,
+        compiled: bool = False,
     ) -> None:
         self.networks = list(networks)
         self.seeds = list(seeds)
-        self.parts = self._make_parts()
-        self.trained: nn.Module = nn.ModuleList([part for part, _ in self.parts])
-        self.draws = any(
-            "dropout" in type(part).__name__.lower() and getattr(part, "p", 0) > 0
-            for part in self.trained.modules()
-        )
+        alone = [Part(network, slice(i, i + 1)) for i, network in enumerate(self.networks)]
+        self.parts = list(parts) if parts else alone
+        self.trained: nn.Module = nn.ModuleList([part.module for part in self.parts])
+        self.draws = any(may_draw(part.module) for part in self.parts)
         self.compiled = compiled and not self.draws
-        self._calls = [Compiled(part) if self.compiled else part for part, _ in self.parts]
+        self._calls = [Compiled(p.module) if self.compiled else p.module for p in self.parts]
         self._cold = self.compiled  # one core compiles, the others wait and share the program
         self._pool: ThreadPoolExecutor | None = None
         self._threads = 1  # torch's, when the pool was opened
 
-    def _make_parts(self) -> list[tuple[nn.Module, slice]]:
-        """Modules that run at a time, and which learners each holds."""
-        return [(network, slice(i, i + 1)) for i, network in enumerate(self.networks)]
-
-    def train(self) -> None:
+    def __enter__(self) -> Learners:
         """Make ready to learn."""
         self.trained.train()
         device = next(self.trained.parameters()).device
@@ -71,6 +115,13 @@ class Learners:
         if device.type == "cpu" and cores > 1 and not self.draws and self._pool is None:
             one_core = partial(torch.set_num_threads, 1)
             self._pool = ThreadPoolExecutor(cores, initializer=one_core)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+            torch.set_num_threads(self._threads)  # a worker's setting reaches parts of torch
 
     def backward(self, inputs: tuple[Tensor, ...], loss_of: LossOf, step: int) -> Tensor:
         """Add each network's gradient of its own loss; return the losses, ``[learner]``."""
@@ -100,53 +151,85 @@ class Learners:
         return work if self._pool is None else self._pool.submit(work).result
 
     def _learn(self, inputs: tuple[Tensor, ...], loss_of: LossOf, step: int, i: int) -> Tensor:
-        part, which = self.parts[i]
+        part = self.parts[i]
         if self.draws:
             torch.manual_seed(stable_seed("draws", self.seeds[i], step))
         logits = self._calls[i](*inputs)
-        loss = loss_of(logits if isinstance(part, StackedLeNet5) else logits[None], which)
+        loss = loss_of(logits if part.stack else logits[None], part.which)
         loss.sum().backward()
         return loss.detach()
 
+    def state(self, optimizer: torch.optim.Optimizer) -> list[dict[str, Tensor]]:
+        """Each network's tensors and what the optimizer remembers of them, by the network's names.
+
+        "network.linear.weight" is a weight, "momentum_buffer.linear.weight" its momentum.
+        """
+        states: list[dict[str, Tensor]] = [{} for _ in self.networks]
+        for part in self.parts:
+            kinds = {"network": part.module.state_dict()}
+            for name, parameter in part.module.named_parameters():
+                for key, value in optimizer.state[parameter].items():
+                    if isinstance(value, Tensor):
+                        kinds.setdefault(key, {})[name] = value
+            for kind, tensors in kinds.items():
+                for state, share in zip(states[part.which], part.shares(tensors), strict=True):
+                    state.update({f"{kind}.{name}": value for name, value in share.items()})
+        return states
+
+    def load(
+        self, states: Sequence[Mapping[str, Tensor]], optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Take up what :meth:`state` gave, however the networks ran there."""
+        of: dict[nn.Parameter, dict[str, Tensor]] = {}
+        for part in self.parts:
+            kinds: dict[str, list[dict[str, Tensor]]] = {}
+            for i, state in enumerate(states[part.which]):
+                for key, value in state.items():
+                    kind, _, name = key.partition(".")
+                    shares = kinds.setdefault(kind, [{} for _ in states[part.which]])
+                    shares[i][name] = value
+            part.module.load_state_dict(part.joined(kinds.pop("network")))
+            parameters = dict(part.module.named_parameters())
+            for kind, shares in kinds.items():
+                for name, value in part.joined(shares).items():
+                    if value.dim():  # laid out as the parameter, so that sums come out bit for bit
+                        value = torch.empty_like(parameters[name]).copy_(value)
+                    of.setdefault(parameters[name], {})[kind] = value
+        order = [p for group in optimizer.param_groups for p in group["params"]]
+        remembered = {i: of[p] for i, p in enumerate(order) if p in of}
+        # torch's own loading knows where each value must lie (AdamW's count of steps on a GPU)
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": remembered})
+
+    @torch.no_grad()
     def finish(self) -> list[nn.Module]:
         """The networks with what they have learned, ready to predict."""
-        self.close()
+        for part in self.parts:
+            if part.stack:
+                part.module.copy_to(self.networks[part.which])  # type: ignore[operator]
         for network in self.networks:
             network.eval()
         return self.networks
 
-    def close(self) -> None:
-        """Let the workers go."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
-            torch.set_num_threads(self._threads)  # a worker's setting reaches parts of torch
 
+def may_draw(network: nn.Module) -> bool:
+    """Whether a network draws random numbers while it learns, as far as can be told.
 
-class StackedLearners(Learners):
-    """LeNet-5 networks of one shape, several as one program (see :class:`StackedLeNet5`).
-
-    Parameters
-    ----------
-    networks : sequence of LeNet5
-    device : torch.device
+    A layer draws if a number of its own whose name speaks of dropping is above zero (``p`` of
+    Dropout, ``drop_prob``, ``dropout``). Layers that come from none of the packages in ``QUIET``
+    may draw wherever they like (functional dropout), and are taken to.
     """
-
-    def __init__(self, networks: Sequence[LeNet5], device: torch.device) -> None:
-        self.device = device
-        super().__init__(networks, range(len(networks)))
-
-    def _make_parts(self) -> list[tuple[nn.Module, slice]]:
-        n = len(self.networks)
-        size = STACK if self.device.type == "cpu" else n
-        slices = [slice(start, min(start + size, n)) for start in range(0, n, size)]
-        lenets: list[LeNet5] = self.networks  # type: ignore[assignment]
-        return [(to_device(StackedLeNet5(lenets[s]), self.device), s) for s in slices]
-
-    def finish(self) -> list[nn.Module]:
-        for part, which in self.parts:
-            part.copy_to(self.networks[which])  # type: ignore[operator]
-        return super().finish()
+    for module in network.modules():
+        kind = type(module)
+        if not f"{kind.__module__}.".startswith(QUIET):
+            return True
+        if kind.__name__ == "RReLU":
+            return True
+        dropping = "drop" in kind.__name__.lower() or kind.__name__ == "StochasticDepth"
+        for name, value in vars(module).items():
+            if (dropping and name == "p") or "drop" in name:
+                if isinstance(value, (int, float)) and value > 0:
+                    return True
+    return False
 
 
 def to_device(network: nn.Module, device: torch.device) -> nn.Module:
@@ -161,15 +244,35 @@ def make_learners(
     seeds: Sequence[int] | None = None,
     compiled: bool = False,
 ) -> Learners:
-    """The fastest way known to train these networks together.
+    """The fastest way known to train these networks together; the log says which.
 
     ``seeds`` are those of what each draws while it learns; by default their positions.
     ``compiled`` is for long trainings, and has no effect on LeNets.
     """
     for network in networks:
         to_device(network, device)
-    lenets = [network for network in networks if isinstance(network, LeNet5)]
-    if len(lenets) == len(networks) > 1:
-        return StackedLearners(lenets, device)
     seeds = range(len(networks)) if seeds is None else seeds
-    return Learners(networks, seeds, compiled=compiled and not lenets)
+    # by exact type: a subclass may have a forward of its own
+    kinds = {type(network) for network in networks}
+    shapes = {tuple((n, t.shape) for n, t in m.state_dict().items()) for m in networks}
+    gpu = device.type == "cuda"
+    stacked = len(networks) > 1 and len(shapes) == 1
+    if stacked and (kinds == {LeNet5} or (gpu and kinds == {SmallResNet})):
+        size = len(networks) if gpu else STACK
+        slices = [slice(i, min(i + size, len(networks))) for i in range(0, len(networks), size)]
+        members: list[Any] = list(networks)
+        parts = []
+        for which in slices:
+            of: Any = members[which]
+            stack = StackedLeNet5(of) if kinds == {LeNet5} else StackedSmallResNet(of, halved=gpu)
+            parts.append(Part(to_device(stack, device), which, True))
+        name = kinds.pop().__name__
+        log.info("%d %s on %s, up to %d as one program", len(networks), name, device, size)
+        return Learners(networks, seeds, parts, compiled=compiled and name != "LeNet5")
+    lenets = LeNet5 in kinds
+    learners = Learners(networks, seeds, compiled=compiled and not lenets)
+    way = "one after another" if learners.draws or len(networks) == 1 else "side by side"
+    named = ", ".join(sorted(kind.__name__ for kind in kinds))
+    program = ", compiled" if learners.compiled else ""
+    log.info("%d %s on %s, %s%s", len(networks), named, device, way, program)
+    return learners

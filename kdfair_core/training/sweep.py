@@ -1,318 +1,265 @@
-"""The training loop: a batch is made once, the teacher sees it once, every learner learns from it.
+"""One sweep trained: a teacher, then its students from one look of it at each batch.
 
-A teacher is trained by the same loop: one learner, and nobody to learn from but the labels.
+Nothing here knows where studies are listed, where runs are stored or who draws a progress bar:
+networks come from a function, what is finished is handed out, steps are told to a callback.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from kdfair_core import distillation
-from kdfair_core.runs import Checkpoint
-from kdfair_core.studies import Recipe
-from kdfair_core.training.compiling import Compiled
-from kdfair_core.training.learners import Learners
-from kdfair_core.training.memory import kept_memory
-from kdfair_core.training.views import Batch, Views
+from kdfair_core.checkpoints import Checkpoint
+from kdfair_core.distillation import LossOf, named_loss
+from kdfair_core.files import tensors_sha256
+from kdfair_core.runs import run_name
+from kdfair_core.studies import recipe_of
+from kdfair_core.training import compiling
+from kdfair_core.training.learners import make_learners, to_device
+from kdfair_core.training.loop import Lesson, read_checkpoint, train
+from kdfair_core.training.machine import environment
+from kdfair_core.training.plan import Identity, Sweep, checkpoint_of
+from kdfair_core.training.teacher import (
+    GivenOutputs,
+    TeacherOutputs,
+    has_features,
+    logits_and_features,
+    predict,
+)
+from kdfair_core.training.views import DatasetViews, stable_seed
 
-EVALUATION_BATCH = 250
-
-
-class OutOfTime(Exception):
-    """The time limit came before the last epoch; the checkpoint holds what was done."""
-
-
-@dataclass
-class Lesson:
-    """What each learner is asked to minimize.
-
-    Attributes
-    ----------
-    temperature, alpha, soft_factor : Tensor, shape [learner]
-        T, the weight of the soft term (0: learn from labels alone) and s(T).
-    """
-
-    temperature: Tensor
-    alpha: Tensor
-    soft_factor: Tensor
-
-    @classmethod
-    def of(cls, identities: Sequence[dict], device: torch.device) -> Lesson:
-        """The lesson of the runs with these identities."""
-        rows = [
-            (
-                i["temperature"],
-                i["alpha"],
-                distillation.soft_factor(i["temperature"], i["soft_scale"]),
-            )
-            if i["role"] == "ds"
-            else (1.0, 0.0, 1.0)
-            for i in identities
-        ]
-        return cls(*torch.tensor(rows, dtype=torch.float32, device=device).T)
+Weights = Mapping[str, np.ndarray]
 
 
-class TeacherOutputs:
-    """A teacher's logits for every view that its students are shown.
+@dataclass(frozen=True)
+class FinishedRun:
+    """What :meth:`kdfair_core.runs.RunStore.write` takes."""
 
-    Where an example has one view or two, the teacher looks at each once, before the first epoch;
-    where it has many, at each batch as it comes. Either way the logits belong to the view that the
-    students see.
-    """
-
-    def __init__(
-        self, network: nn.Module, views: Views, precision: str, *, compiled: bool = False
-    ) -> None:
-        self.network, self.precision = network.eval(), precision
-        self._call = Compiled(network) if compiled else network
-        self.table: Tensor | None = None
-        if views.n_views is not None:
-            columns = [
-                predict(network, views, precision, view=view) for view in range(views.n_views)
-            ]
-            self.table = torch.stack(columns, 1)
-
-    def __call__(self, batch: Batch) -> Tensor:
-        """Logits ``[batch, class]``, float32."""
-        if self.table is not None and batch.view is not None:
-            return self.table[batch.index, batch.view]
-        with torch.no_grad(), autocast(batch.labels.device, self.precision):
-            return self._call(*batch.inputs).float()
+    identity: Identity
+    arrays: dict[str, np.ndarray]
+    info: dict[str, Any]
+    weights: dict[str, np.ndarray] | None
 
 
-def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Mixed precision for "bf16", nothing for "fp32".
-
-    Raises
-    ------
-    ValueError
-        For another name.
-    """
-    if precision not in ("fp32", "bf16"):
-        raise ValueError(f"unknown precision {precision!r}; expected fp32 or bf16")
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
-
-
-@kept_memory()
-@torch.no_grad()
-def predict(
-    network: nn.Module,
-    views: Views,
-    precision: str = "fp32",
+def train_sweep(
+    sweep: Sweep,
+    views: DatasetViews,
+    build: Callable[[Identity], nn.Module],
     *,
-    view: int = 0,
-    call: Callable[..., Tensor] | None = None,
-) -> Tensor:
-    """Logits of every example, ``[example, class]``, in the order of the split.
-
-    ``call`` is what is evaluated in place of the network, such as its ``features``.
-    """
-    network.eval()
-    out: Tensor | None = None
-    for batch in views.batches(EVALUATION_BATCH, view):
-        with autocast(batch.labels.device, precision):
-            rows = (call or network)(*batch.inputs).float()
-        if out is None:
-            out = rows.new_empty((len(views), rows.shape[1]))
-        out[batch.index] = rows
-    if out is None:
-        raise ValueError("no examples to predict: the split is empty")
-    return out
-
-
-def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """Learning rate of one step: drops at milestones, or one cycle (see :class:`Recipe`)."""
-    if recipe.schedule not in ("steps", "cycle"):
-        raise ValueError(f"unknown schedule {recipe.schedule!r}; expected steps or cycle")
-    warmup = recipe.warmup * recipe.epochs * steps_per_epoch
-    ramp = min(1.0, (step + 1) / warmup) if warmup else 1.0
-    if recipe.schedule == "cycle" or recipe.optimizer == "adamw":
-        total = recipe.epochs * steps_per_epoch
-        return recipe.lr * min(ramp, (total - step) / max(total - warmup, 1))
-    epoch = step // steps_per_epoch
-    return recipe.lr * ramp * recipe.gamma ** sum(epoch >= m for m in recipe.milestones)
-
-
-def make_optimizer(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-    """The recipe's optimizer; element by element, so that learners stay strangers.
-
-    Fused: a step passes over the memory of parameters and moments once, not once an operation.
-    """
-    decay = recipe.weight_decay
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            recipe.lr,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-            weight_decay=decay,
-            fused=True,
-        )
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, recipe.lr, weight_decay=decay, fused=True)
-    raise ValueError(f"unknown optimizer {recipe.optimizer!r}; expected sgd or adamw")
-
-
-@kept_memory()
-def train(
-    learners: Learners,
-    views: Views,
-    recipe: Recipe,
-    *,
-    seed: int,
-    lesson: Lesson,
-    teacher: TeacherOutputs | None = None,
-    checkpoint: Checkpoint | None = None,
-    note: dict | None = None,
+    stored_weights: Callable[[Identity], Weights] | None = None,
+    checkpoints: Callable[[str, Identity], Checkpoint] | None = None,
     deadline: float | None = None,
     tick: Callable[[int], object] | None = None,
-) -> tuple[np.ndarray, float]:
-    """Train all learners to the recipe's last epoch.
+    compiled: bool | None = None,
+    soft_loss: LossOf | None = None,
+    teacher_logits: np.ndarray | None = None,
+) -> Iterator[list[FinishedRun]]:
+    """Train what is missing of a sweep.
 
     Parameters
     ----------
-    learners : Learners
-        Trained in place.
-    views : Views
-    recipe : Recipe
-    seed : int
-        Seed of the order and the augmentation of examples.
-    lesson : Lesson
-    teacher : TeacherOutputs, optional
-        None where everyone learns from labels alone.
-    checkpoint : Checkpoint, optional
-        Saved after each epoch; where one is there, training goes on from it.
-    note : dict, optional
-        What the checkpoint should say of itself.
+    sweep : Sweep
+        From :func:`kdfair_core.training.plan.plan`, or made by hand.
+    views : DatasetViews
+        The data set, on the device to train on.
+    build : callable
+        The network of an identity, with its initial weights.
+    stored_weights : callable, optional
+        The weights of a teacher that is not missing.
+    checkpoints : callable, optional
+        The checkpoint of a name and what it belongs to; see :class:`RunStore.checkpoint`.
     deadline : float, optional
-        ``time.monotonic()`` after which no further epoch is begun.
+        ``time.monotonic()`` after which no further step is made.
     tick : callable, optional
-        Told the number of finished steps, to draw progress.
+        Told of finished steps, each network's counted.
+    compiled : bool, optional
+        Whether networks for images run as compiled programs; by default where their start-up pays.
+    soft_loss : callable, optional
+        In place of the one that the recipe names.
+    teacher_logits : float array [training example, class], optional
+        What the students learn from, where there is no network to ask; without augmentation.
 
-    Returns
-    -------
-    history : array, shape [learner, epoch]
-        Mean training loss; NaN where a learner diverged.
-    seconds : float
-        Training time, of earlier sittings too.
+    Yields
+    ------
+    list of FinishedRun
+        The teacher's, then the students'. A checkpoint is cleared when the next list is asked for:
+        by then the runs had better be stored.
 
     Raises
     ------
     OutOfTime
         At the deadline.
     """
-    parameters = list(learners.trained.parameters())
-    device = parameters[0].device
-    optimizer = make_optimizer(recipe, parameters)
-    steps_per_epoch = sum(1 for n in _sizes(len(views), recipe.batch_size) if n > 1)
-    history = np.full((len(learners.networks), recipe.epochs), np.nan, np.float32)
-    first, seconds = 0, 0.0
-    stored = checkpoint.load() if checkpoint else None
-    if stored:
-        meta, tensors = stored
-        first, seconds = meta["epoch"], meta["seconds"]
-        history[:, :first] = tensors.pop("history")[:, :first]
-        _restore(learners.trained, optimizer, tensors, device)
-        if tick:
-            tick(first * steps_per_epoch)
-    learners.train()
-    for epoch in range(first, recipe.epochs):
-        if deadline is not None and time.monotonic() > deadline:
-            learners.close()
-            raise OutOfTime
-        started = time.monotonic()
-        total = torch.zeros(len(learners.networks), device=device)
-        seen = 0
-        batches = views.epoch(seed, epoch, recipe.batch_size)
-        for i, (batch, wanted) in enumerate(_taught(batches, teacher, learners)):
-            step = epoch * steps_per_epoch + i
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(recipe, step, steps_per_epoch)
+    pending = sweep.to_train()
+    one = _Trained(views, build, checkpoints, deadline, tick, compiled, soft_loss)
+    students = [identity for identity in pending if identity != sweep.teacher]
+    lessons: dict[str, str] = {}
+    teacher: TeacherOutputs | None = None
+    if teacher_logits is not None and students:
+        shown = views("train", recipe_of(students[0]["recipe"]).augment)
+        teacher = GivenOutputs(teacher_logits, shown)
+        lessons = {"teacher_weights": tensors_sha256({"logits": teacher_logits})}
+    elif sweep.teacher is not None:
+        network = build(sweep.teacher)
+        if sweep.teacher in pending:
+            if not has_features(network):
+                warnings.warn(
+                    f"the teacher {type(network).__name__} has neither a method features nor a "
+                    "linear layer: its run will hold no features",
+                    stacklevel=2,
+                )
+            yield from one.train([sweep.teacher], [sweep.teacher], None, {}, [network])
+        if not students:
+            return
+        if sweep.teacher not in pending:
+            if stored_weights is None:
+                raise ValueError(
+                    f"the teacher {run_name(sweep.teacher)} is not missing, and stored_weights "
+                    "is not given"
+                )
+            given = stored_weights(sweep.teacher)
+            network.load_state_dict({name: torch.as_tensor(w) for name, w in given.items()})
+            to_device(network, views.device)
+        recipe = recipe_of(students[0]["recipe"])
+        lessons = {"teacher_weights": tensors_sha256(_weights(network))}
+        teacher = TeacherOutputs(
+            network,
+            views("train", recipe.augment),
+            recipe.precision,
+            compiled=one.compiles(recipe, len(students)),
+        )
+    if students:
+        yield from one.train(list(sweep.students), students, teacher, lessons)
 
-            def loss_of(logits: Tensor, which: slice, batch=batch, wanted=wanted) -> Tensor:
-                with torch.autocast(device.type, enabled=False):
-                    return distillation.distillation_loss(
-                        logits.float(),
-                        wanted,
-                        batch.labels,
-                        temperature=lesson.temperature[which],
-                        alpha=lesson.alpha[which],
-                        soft_factor=lesson.soft_factor[which],
-                    )
 
-            optimizer.zero_grad(set_to_none=True)
-            with autocast(device, recipe.precision):
-                losses = learners.backward(batch.inputs, loss_of, step)
-            optimizer.step()
-            total += losses * len(batch.index)
-            seen += len(batch.index)
-            if tick:
-                tick(1)
-        history[:, epoch] = (total / seen).cpu().numpy()  # the one synchronization of an epoch
-        seconds += time.monotonic() - started
+@dataclass
+class _Trained:
+    """What the trainings of one sweep share."""
+
+    views: DatasetViews
+    build: Callable[[Identity], nn.Module]
+    checkpoints: Callable[[str, Identity], Checkpoint] | None
+    deadline: float | None
+    tick: Callable[[int], object] | None
+    compiled: bool | None
+    soft_loss: LossOf | None
+
+    def train(
+        self,
+        requested: list[Identity],
+        pending: list[Identity],
+        teacher: TeacherOutputs | None,
+        lessons: dict[str, str],
+        networks: list[nn.Module] | None = None,
+    ) -> Iterator[list[FinishedRun]]:
+        """Train the networks of the pending runs side by side.
+
+        A checkpoint belongs to what was requested and remembers who was being trained: a call that
+        was killed while finished runs were stored goes on with the same company.
+        """
+        recipe = recipe_of(pending[0]["recipe"])
+        checkpoint = self.checkpoints(*checkpoint_of(requested)) if self.checkpoints else None
+        members = pending
+        stored = read_checkpoint(checkpoint)
+        if stored:
+            members = [i for i in requested if run_name(i) in set(stored[0]["members"])]
+        if networks is None or len(members) != len(networks):
+            networks = [self.build(identity) for identity in members]
+        names = [run_name(identity) for identity in members]
+        device = self.views.device
+        learners = make_learners(
+            networks,
+            device,
+            seeds=[stable_seed("draws", name) for name in names],
+            compiled=self.compiles(recipe, len(members)),
+        )
+        soft_loss = self.soft_loss or named_loss(recipe.loss)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            history, seconds = train(
+                learners,
+                self.views("train", recipe.augment),
+                recipe,
+                seed=pending[0]["seed"],
+                lesson=Lesson.of(members, device, soft_loss),
+                teacher=teacher,
+                checkpoint=checkpoint,
+                names=names,
+                deadline=self.deadline,
+                tick=lambda steps: self.tick and self.tick(steps * len(members)),
+            )
+        note = {
+            "seconds": seconds / len(members),
+            "trained_beside": len(members),
+            "compiled": learners.compiled,
+            "data": self.views.fingerprint,
+        }
+        finished = [
+            finished_run(identity, network, losses, self.views, note | lessons)
+            for identity, network, losses in zip(members, learners.finish(), history, strict=True)
+        ]
+        yield finished
         if checkpoint:
-            meta = {**(note or {}), "epoch": epoch + 1, "seconds": seconds}
-            checkpoint.save(meta, {"history": history, **_state(learners.trained, optimizer)})
-    return history, seconds
+            checkpoint.clear()
+
+    def compiles(self, recipe: Any, n_learners: int) -> bool:
+        """Whether a training of so many networks runs as compiled programs."""
+        if self.views.dataset.kind != "images":  # texts come in too many shapes
+            return False
+        shown = len(self.views.dataset.train.y) * recipe.epochs * n_learners
+        pays = compiling.pays(shown, self.views.device)
+        return pays if self.compiled is None else self.compiled
 
 
-def _taught(
-    batches: Iterator[Batch], teacher: TeacherOutputs | None, learners: Learners
-) -> Iterator[tuple[Batch, Tensor | None]]:
-    """Each batch with the teacher's logits.
+def finished_run(
+    identity: Identity,
+    network: nn.Module,
+    losses: np.ndarray,
+    views: DatasetViews,
+    note: dict[str, Any],
+) -> FinishedRun:
+    """The run of a trained network: its predictions on the test set, in float32.
 
-    Where learners have a core each, the teacher looks at the next batch on one of them while they
-    learn from this one: no core waits for it, or for the last of an odd number of learners.
+    ``losses`` [epoch] and ``note`` are what training knows of it.
     """
-    if teacher is None:
-        yield from ((batch, None) for batch in batches)
-        return
-    ahead: tuple[Batch, Callable[[], Tensor]] | None = None
-    for batch in batches:
-        ready = (ahead[0], ahead[1]()) if ahead else None
-        ahead = batch, learners.beside(partial(teacher, batch))
-        if ready:
-            yield ready
-    if ahead:
-        yield ahead[0], ahead[1]()
+    test, dataset = views("test"), views.dataset
+    n_classes = len(dataset.class_names)
+    teacher = identity["role"] == "teacher"
+    if teacher and has_features(network):
+        with logits_and_features(network) as call:
+            both = predict(network, test, call=call).cpu().numpy()
+    else:
+        both = predict(network, test).cpu().numpy()
+    logits, features = np.split(both, [n_classes], axis=1)
+    diverged = not (np.isfinite(losses).all() and np.isfinite(logits).all())
+    if diverged:
+        warnings.warn(f"run {run_name(identity)} diverged", RuntimeWarning, stacklevel=2)
+    prediction = logits.argmax(1)
+    arrays = {
+        "logits": np.clip(logits, -65504, 65504).astype(np.float16),
+        "prediction": prediction.astype(np.uint16 if n_classes > 256 else np.uint8),
+        "history": losses[:, None],
+    }
+    if features.shape[1]:
+        arrays["features"] = features.astype(np.float16)
+    weights = _weights(network) if teacher else None
+    info = {
+        "accuracy": float((prediction == dataset.test.y).mean()),
+        "diverged": diverged,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "history_columns": ["loss"],
+        "environment": environment(views.device),
+        **note,
+    }
+    if weights is not None:
+        info["weights"] = tensors_sha256(weights)
+    return FinishedRun(identity, arrays, info, weights)
 
 
-def _sizes(n: int, batch_size: int) -> list[int]:
-    return [min(batch_size, n - start) for start in range(0, n, batch_size)]
-
-
-def _state(trained: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:
-    tensors = {f"network.{name}": t for name, t in trained.state_dict().items()}
-    for i, parameter in enumerate(optimizer.param_groups[0]["params"]):
-        for name, value in optimizer.state[parameter].items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer.{i}.{name}"] = value
-    return {name: t.detach().cpu().contiguous().numpy() for name, t in tensors.items()}
-
-
-def _restore(
-    trained: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    tensors: dict[str, np.ndarray],
-    device: torch.device,
-) -> None:
-    parameters = optimizer.param_groups[0]["params"]
-    state = {}
-    for name, array in tensors.items():
-        kind, _, rest = name.partition(".")
-        if kind == "network":
-            state[rest] = torch.as_tensor(array)
-        else:
-            i, _, key = rest.partition(".")
-            value = torch.as_tensor(array)
-            if value.dim():  # lay it out as the parameter is, so that sums come out bit for bit
-                value = torch.empty_like(parameters[int(i)]).copy_(value)
-            optimizer.state[parameters[int(i)]][key] = value
-    trained.load_state_dict(state)
+def _weights(network: nn.Module) -> dict[str, np.ndarray]:
+    return {name: t.cpu().contiguous().numpy() for name, t in network.state_dict().items()}

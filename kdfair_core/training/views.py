@@ -14,13 +14,15 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kdfair_core.datasets import Dataset, Split
+from kdfair_core.datasets import Dataset, Inputs, Split, fingerprint
+from kdfair_core.training.plan import steps_per_epoch
 
 
 def stable_seed(*parts: Any) -> int:
@@ -58,10 +60,17 @@ class ImageViews:
     ----------
     split : Split
     mean, std : tuple of float
-        Channel statistics on the 0..1 scale; images are shifted and scaled by them.
+        Of each channel; images are shifted and scaled by them. For bytes on the scale 0 to 1, for
+        floats on the images' own.
     device : torch.device
     augment : tuple of str
         Out of "crop" and "flip"; see :class:`kdfair_core.studies.Recipe`.
+
+    Raises
+    ------
+    ValueError
+        For another augmentation, and images that are neither bytes nor finite floats
+        ``[example, channel, height, width]`` with a mean and a deviation for each channel.
     """
 
     def __init__(
@@ -76,31 +85,42 @@ class ImageViews:
         if unknown:
             raise ValueError(f"unknown augmentation {sorted(unknown)}; expected crop or flip")
         self.examples, self.device, self.augment = split.x, device, augment
-        self.labels = torch.as_tensor(split.y, device=device)
+        self.labels = torch.as_tensor(split.y, device=device).long()
         self.n_views = None if "crop" in augment else 2 if "flip" in augment else 1
-        self.side = tuple(split.x[np.array([0])].shape[2:])
+        first = np.asarray(split.x[np.array([0])])
+        _check_images(first, mean, std)
+        self.side = first.shape[2:]
         self.pad = max(self.side) // 8 if "crop" in augment else 0
-        scale = torch.tensor(std, device=device) * 255
+        white = 255 if first.dtype == np.uint8 else 1
+        scale = torch.tensor(std, device=device) * white
         self._scale = (1 / scale)[None, :, None, None]
-        self._shift = (-torch.tensor(mean, device=device) * 255 / scale)[None, :, None, None]
+        self._shift = (-torch.tensor(mean, device=device) * white / scale)[None, :, None, None]
         self.resident = isinstance(split.x, np.ndarray)
-        if isinstance(
-            split.x, np.ndarray
-        ):  # [example, row, column, channel]: channels last, as convolutions like it
+        if isinstance(split.x, np.ndarray):
+            if first.dtype != np.uint8 and not np.isfinite(split.x).all():
+                raise ValueError("images hold NaN or infinite values; expected finite numbers")
+            # [example, row, column, channel]: channels last, as convolutions like it
             self._pixels = torch.as_tensor(np.ascontiguousarray(split.x.transpose(0, 2, 3, 1)))
             self._pixels = self._pixels.to(device)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def epoch(self, seed: int, epoch: int, batch_size: int) -> Iterator[Batch]:
-        """Every example once, in random order, augmented. A last batch of one is left out."""
+    def steps(self, batch_size: int) -> int:
+        """Batches of an epoch."""
+        return steps_per_epoch(len(self), batch_size)
+
+    def epoch(self, seed: int, epoch: int, batch_size: int, *, start: int = 0) -> Iterator[Batch]:
+        """Every example once, in random order, augmented. A last batch of one is left out.
+
+        ``start`` is how many of the batches to pass over.
+        """
         draws = torch.Generator().manual_seed(stable_seed("views", seed, epoch))
         n = len(self)
         order = torch.randperm(n, generator=draws)
         flip = torch.randint(2, (n,), generator=draws) * ("flip" in self.augment)
         offset = torch.randint(2 * self.pad + 1, (2, n), generator=draws)
-        chunks = [c for c in torch.arange(n).split(batch_size) if len(c) > 1]
+        chunks = [c for c in torch.arange(n).split(batch_size) if len(c) > 1][start:]
         for chunk, pixels in self._read([order[chunk] for chunk in chunks], chunks):
             index = order[chunk].to(self.device)
             view = flip[chunk].to(self.device)
@@ -163,20 +183,27 @@ class TokenViews:
 
     def __init__(self, split: Split, device: torch.device) -> None:
         self.tokens, self.device = split.x, device
-        self.labels = torch.as_tensor(split.y, device=device)
+        self.labels = torch.as_tensor(split.y, device=device).long()
         self.lengths = torch.as_tensor(np.asarray(split.x.lengths))  # type: ignore[attr-defined]
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def epoch(self, seed: int, epoch: int, batch_size: int) -> Iterator[Batch]:
-        """Every text once: shuffled, sorted by length within windows, batches shuffled again."""
+    def steps(self, batch_size: int) -> int:
+        """Batches of an epoch."""
+        return steps_per_epoch(len(self), batch_size)
+
+    def epoch(self, seed: int, epoch: int, batch_size: int, *, start: int = 0) -> Iterator[Batch]:
+        """Every text once: shuffled, sorted by length within windows, batches shuffled again.
+
+        A batch of one is left out, and the first ``start`` batches.
+        """
         draws = torch.Generator().manual_seed(stable_seed("views", seed, epoch))
         chunks: list[Tensor] = []
         for window in torch.randperm(len(self), generator=draws).split(self.WINDOW * batch_size):
             window = window[self.lengths[window].argsort(stable=True)]
-            chunks.extend(window.split(batch_size))
-        for position in torch.randperm(len(chunks), generator=draws).tolist():
+            chunks.extend(chunk for chunk in window.split(batch_size) if len(chunk) > 1)
+        for position in torch.randperm(len(chunks), generator=draws).tolist()[start:]:
             yield self._batch(chunks[position])
 
     def batches(self, batch_size: int, view: int = 0) -> Iterator[Batch]:
@@ -194,13 +221,104 @@ class TokenViews:
         return Batch(index, inputs, self.labels[index], torch.zeros_like(index))
 
 
-Views = ImageViews | TokenViews
+class ArrayViews:
+    """Arrays of any shape, shown as they are; several of them are a network's several inputs.
+
+    Floats become float32, whole numbers int64.
+    """
+
+    n_views = 1
+
+    def __init__(self, split: Split, device: torch.device) -> None:
+        arrays = split.x.arrays if isinstance(split.x, Inputs) else (np.asarray(split.x),)
+        self.inputs = tuple(_as_tensor(array).to(device) for array in arrays)
+        self.labels = torch.as_tensor(split.y, device=device).long()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def steps(self, batch_size: int) -> int:
+        """Batches of an epoch."""
+        return steps_per_epoch(len(self), batch_size)
+
+    def epoch(self, seed: int, epoch: int, batch_size: int, *, start: int = 0) -> Iterator[Batch]:
+        """Every example once, in random order, but for a last batch of one; see ImageViews."""
+        draws = torch.Generator().manual_seed(stable_seed("views", seed, epoch))
+        order = torch.randperm(len(self), generator=draws)
+        chunks = [chunk for chunk in order.split(batch_size) if len(chunk) > 1]
+        yield from map(self._batch, chunks[start:])
+
+    def batches(self, batch_size: int, view: int = 0) -> Iterator[Batch]:
+        """Every example once, in order."""
+        yield from map(self._batch, torch.arange(len(self)).split(batch_size))
+
+    def _batch(self, chunk: Tensor) -> Batch:
+        index = chunk.to(self.labels.device)
+        inputs = tuple(array[index] for array in self.inputs)
+        return Batch(index, inputs, self.labels[index], torch.zeros_like(index))
+
+
+def _as_tensor(array: np.ndarray) -> Tensor:
+    kind = {"f": torch.float32, "b": torch.bool}.get(array.dtype.kind, torch.int64)
+    return torch.as_tensor(np.ascontiguousarray(array)).to(kind)
+
+
+Views = ImageViews | TokenViews | ArrayViews
 
 
 def make_views(
     dataset: Dataset, split: Split, device: torch.device, augment: tuple[str, ...] = ()
 ) -> Views:
-    """Views of one split of a data set: images, or texts if it has no channels."""
-    if dataset.mean:
-        return ImageViews(split, dataset.mean, dataset.std, device, augment)
-    return TokenViews(split, device)
+    """Views of one split of a data set, as its ``kind`` says."""
+    if dataset.kind == "texts":
+        return TokenViews(split, device)
+    if dataset.kind == "arrays":
+        if augment:
+            raise ValueError(
+                f"augmentation {', '.join(augment)} is for images; data set {dataset.name!r} "
+                "holds arrays: leave augment empty"
+            )
+        return ArrayViews(split, device)
+    return ImageViews(split, dataset.mean, dataset.std, device, augment)
+
+
+class DatasetViews:
+    """A data set on a device: the views of its splits, each made once.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    device : torch.device
+    """
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
+        self.dataset, self.device = dataset, device
+        self._made: dict[tuple[str, tuple[str, ...]], Views] = {}
+
+    def __call__(self, split: str, augment: tuple[str, ...] = ()) -> Views:
+        """Views of "train" or "test"."""
+        key = (split, augment)
+        if key not in self._made:
+            part = getattr(self.dataset, split)
+            self._made[key] = make_views(self.dataset, part, self.device, augment)
+        return self._made[key]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the data set (see :func:`kdfair_core.datasets.fingerprint`)."""
+        return fingerprint(self.dataset)
+
+
+def _check_images(first: np.ndarray, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    floats = first.dtype.kind == "f"
+    if first.ndim != 4 or not (floats or first.dtype == np.uint8):
+        raise ValueError(
+            f"images are {first.dtype} of shape {first.shape[1:]} each; expected uint8 or floats "
+            "[channel, height, width]"
+        )
+    channels = first.shape[1]
+    if not len(mean) == len(std) == channels or min(std, default=0) <= 0:
+        raise ValueError(
+            f"images have {channels} channels, mean {mean} and std {std}; expected a number for "
+            "each channel, std above 0"
+        )

@@ -346,21 +346,49 @@ def test_killed_at_any_moment_it_holds_whole_runs_only(store, tmp_path):
     assert not hidden(store)
 
 
+HOLDER = """
+import sys
+from pathlib import Path
+from kdfair_core.files import workplace
+with workplace(Path(sys.argv[1]), "work") as folder:
+    print(folder.name, flush=True)
+    input()
+"""
+
+
 def test_another_process_at_work_is_left_alone(store):
+    """Told by its lock, not by its name or number, which another container may have as well."""
     parent = store.root / "toy" / "smoke"
-    host = files.socket.gethostname()
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    names = [f".tmp-{host}-{process.pid}-ab", ".tmp-other-host-1-ab", ".tmp-old-1-ab", ".tmp-odd"]
-    for name in names:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(parent)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    held = process.stdout.readline().strip()
+    for name in (".tmp-left-behind", ".new-just-made", ".new-old"):
         (parent / name).mkdir(parents=True)
     long_ago = time.time() - 2 * 24 * 3600
-    os.utime(parent / names[2], (long_ago, long_ago))
+    os.utime(parent / ".new-old", (long_ago, long_ago))
     store.write(identity(), arrays(), {})
-    assert {path.name for path in hidden(store)} == {names[0], names[1], names[3]}
-    process.communicate(b"\n")
+    assert {path.name for path in parent.glob(".*")} == {held, ".new-just-made"}
+    process.kill()
+    process.communicate()
     store.write(identity("teacher"), arrays(), {})
-    assert {path.name for path in hidden(store)} == {names[1], names[3]}
+    assert {path.name for path in parent.glob(".*")} == {".new-just-made"}
     assert len(store.runs("toy", "smoke")) == 2
+
+
+def test_runs_that_cannot_be_are_named_and_the_rest_is_read(store, monkeypatch):
+    store.write(identity(), arrays(), {})
+    with monkeypatch.context() as patch:  # as an earlier version stored them
+        patch.setattr("kdfair_core.asked.seeds", lambda seeds: tuple(seeds))
+        store.write(identity() | {"seed": "0"}, arrays(), {})
+    with pytest.warns(UserWarning, match="left out: .*seed '0': expected a whole number"):
+        (run,) = store.runs("toy", "smoke")
+    assert run.identity["seed"] == 0
+    with pytest.raises(ValueError, match="seed '0'"):
+        store.write(identity() | {"seed": "0"}, arrays(), {})
 
 
 # checkpoints

@@ -189,7 +189,7 @@ def test_texts_are_escaped(results):
         (lambda r: charts.fairness(r, "color", metrics=("f1",)), "metric 'f1'.*accuracy"),
         (lambda r: charts.paper_counts("cifar100", alpha=0.1), "0.1.*0.6, 0.8"),
         (lambda r: charts.Picture(np.zeros((3, 3)), "x"), r"float64 \[3, 3\].*uint8"),
-        (lambda r: theme.badge_text("guess"), "unknown badge 'guess'.*reported"),
+        (lambda r: theme.badge_text("a guess"), "badge 'a guess' cannot name"),
         (lambda r: dial.position([1, 2], 3), "no temperature 3.*1, 2"),
     ],
 )

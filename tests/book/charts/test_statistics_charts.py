@@ -7,12 +7,13 @@ import vl_convert
 from bs4 import BeautifulSoup
 
 from kdfair_book import charts, claims, evidence
-from kdfair_book.charts import intervals, scorecard, softening, statistics, theme
+from kdfair_book.charts import intervals, robustness, scorecard, softening, statistics, theme
 from kdfair_book.evidence import coverage
 
 DIALED = {
     "volcano": lambda r: statistics.volcano(evidence.sweep(r)),
     "power": lambda r: statistics.power(evidence.sweep(r), effects=(0.02, 0.05)),
+    "choices": lambda r: robustness.other_choices(evidence.sweep(r)),
     "evidence": lambda r: intervals.fairness_evidence(r, "color"),
     "seeds": lambda r: intervals.seed_lines(evidence.sweep(r), "color"),
     "unfairness": lambda r: softening.unfairness(evidence.sweep(r), "input"),

@@ -93,10 +93,17 @@ def test_texts_show_themselves_as_markdown():
 
 
 def test_measured_reads_what_is_published(monkeypatch):
-    asked = []
-    monkeypatch.setattr(results, "load", lambda study, profile: asked.append((study, profile)))
-    pages.measured("trifeature", "laptop")
+    asked, whole = [], made_up_results()
+
+    def load(study, profile):
+        asked.append((study, profile))
+        return whole
+
+    monkeypatch.setattr(results, "load", load)
+    found = pages.measured("trifeature", "laptop")
     assert asked == [("trifeature", "laptop")]
+    assert found.runs.equals(whole.runs)
+    assert set(pages.measured("trifeature", "laptop", seeds=0).runs["seed"]) == {0}
 
 
 def test_lists_read_well():

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from browsing import Visit
 
+from kdfair_core.files import locked
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -25,9 +27,9 @@ def book() -> Path:
     given = os.environ.get("KDFAIR_BOOK_HTML")
     if given:
         return Path(given)
-    done = subprocess.run(
-        [sys.executable, "-m", "kdfair_core", "build"], cwd=ROOT, capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "kdfair_core", "build"]
+    with locked(ROOT):  # another worker may be at it; the second finds it built
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return ROOT / "_build" / "html"
 

@@ -8,15 +8,19 @@ import os
 import re
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from IPython.core.displayhook import CapturingDisplayHook
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from papermill.cli import papermill as papermill_cli
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from kdfair_book.charts import theme
+from kdfair_book.pages.study_page import measured
 from kdfair_core import results, studies
 from kdfair_core.datasets import Dataset, Split
 from kdfair_core.runs import RunStore
@@ -33,6 +37,7 @@ STUDIES = {
     "faces": ["faces"],
 }
 PARAMETERS = {"profile", "temperature", "soft_scale", "train", "device", "seeds", "runs"}
+PARAMETERS |= {"temperatures", "alphas", "time_limit"}
 PAGES = [*STUDIES, "across"]
 
 
@@ -212,3 +217,46 @@ def test_training_without_the_data_says_what_to_get(tmp_path, monkeypatch):
     monkeypatch.setenv("KDFAIR_DATA", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="Download"):
         run("svhn", profile="smoke", train=True, device="cpu", runs=str(tmp_path / "runs"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seeds"),
+    [
+        (["-p", "seeds", "1"], [1]),
+        (["-y", "seeds: [0, 5]"], [0, 5]),
+        (["-y", "seeds: 1"], [1]),
+        (["-f", "FILE"], [1]),
+        (["-p", "seeds", "[0]"], "seeds is the text '[0]'; expected numbers"),
+        (["-r", "seeds", "1"], "seeds is the text '1'; expected numbers"),
+        (["-p", "seeds", "0.5"], "seed 0.5: expected a whole number"),
+        (["-p", "seeds", "99"], "seed 99 is not among the results of faces/laptop"),
+        (["-y", "temperatures: 7"], [0, 1, 5, 6]),
+        (["-p", "temperatures", "77"], "temperature 77 is not among the results"),
+        (["-p", "time_limit", "-1", "-y", "{train: true, profile: smoke}"], "time_limit is -1"),
+    ],
+)
+def test_what_papermill_makes_of_its_arguments(arguments, seeds, tmp_path):
+    """Through its command line, which turns text into numbers now and then."""
+    publish_made_up("faces", tmp_path / "results", tmp_path)
+    (tmp_path / "given.yaml").write_text("seeds: [1]\n")
+    arguments = [str(tmp_path / "given.yaml") if a == "FILE" else a for a in arguments]
+    out = tmp_path / "out.ipynb"
+    done = CliRunner().invoke(
+        papermill_cli, ["faces.ipynb", str(out), "--prepare-only", *arguments]
+    )
+    assert done.exit_code == 0, done.output
+    names: dict = {}
+    for cell in nbformat.read(out, 4).cells:
+        if {"parameters", "injected-parameters"} & set(cell.metadata.get("tags", [])):
+            exec(cell.source, names)
+    names["runs"] = str(tmp_path / "runs")
+    how = {key: names[key] for key in ("train", "device", "time_limit", "runs")}
+    how |= {key: names[key] for key in ("seeds", "temperatures", "alphas")}
+    if isinstance(seeds, str):
+        with pytest.raises(ValueError, match=re.escape(seeds)):
+            measured("faces", names["profile"], **how)
+    else:
+        found = measured("faces", names["profile"], **how)
+        assert sorted(set(found.runs["seed"])) == seeds
+        if names["temperatures"]:
+            assert found.temperatures == [7]

@@ -10,6 +10,7 @@ from kdfair_core.metrics import (
     demographic_parity_difference,
     dpd_from_counts,
     eod_from_counts,
+    group_counts,
 )
 
 
@@ -75,3 +76,19 @@ def test_bad_input_is_refused(given, message):
     given = {"counts": np.ones((2, 2, 2)), "metric": "dpd", "seed": 0} | given
     with pytest.raises(ValueError, match=message):
         bootstrap_interval(given.pop("counts"), given.pop("metric"), **given)
+
+
+def test_sums_of_weights_are_no_numbers_of_examples():
+    """Weights that add up to 1 gave [0, 1] where the examples give [0.815, 0.8825]."""
+    rng = np.random.default_rng(0)
+    y, groups = rng.integers(2, size=800), rng.integers(2, size=800)
+    pred = np.where(rng.random(800) < 0.85, y, 1 - y)
+    shape = dict(sensitive_features=groups, n_classes=2)
+    weighted = group_counts(y, pred, sample_weight=np.full(800, 1 / 800), **shape)
+    with pytest.raises(ValueError, match=r"counts holds 0\..*whole numbers of examples"):
+        bootstrap_interval(weighted, "accuracy", seed=0)
+    whole = group_counts(y, pred, sample_weight=np.ones(800), **shape)
+    plain = group_counts(y, pred, **shape)
+    assert bootstrap_interval(whole, "accuracy", seed=0) == bootstrap_interval(
+        plain, "accuracy", seed=0
+    )

@@ -6,8 +6,9 @@ import pytest
 from scipy import stats
 from toy_study import LABELS, SIDE, make_dataset, make_study, write_run
 
-from kdfair_core import results, studies
+from kdfair_core import metrics, results, studies
 from kdfair_core.datasets import Split
+from kdfair_core.runs import run_name
 
 NDS = np.array([0, 1, 1, 1, 0, 0, 0, 1])
 """Wrong on the examples 1 (a left "no") and 6 (the right "yes")."""
@@ -166,13 +167,41 @@ def test_individual_fairness_of_a_diverged_run_is_nan(toy):
         "features": np.full((8, 3), np.nan),
     }
     toy.store.write(identities[0], arrays, {"diverged": True})
-    with pytest.warns(UserWarning, match="'teacher' are not finite"):
+    with (
+        pytest.warns(UserWarning, match="'teacher' are not finite"),
+        pytest.warns(metrics.UndefinedMetricWarning, match="1 of 10 runs .* diverged .*teacher-s0"),
+    ):
         toy.publish()
     loaded = results.load("toy")
     assert loaded.runs["diverged"].tolist() == [True] + [False] * 9
     unfairness = loaded.individual_fairness()["individual_unfairness"]
     assert np.isnan(unfairness[0]) and unfairness[1:].notna().all()
     assert np.isnan(loaded.runs["seconds"][0])
+
+
+def test_a_diverged_run_is_not_called_fair(toy):
+    """Its predictions are all of class 0, which would give DPD and EOD 0."""
+    identities = studies.expected_identities(toy.study, "smoke")
+    toy.fill(keep=lambda identity: identity != identities[1])
+    arrays = {"logits": np.full((8, 2), np.nan, np.float16), "prediction": np.zeros(8, np.uint8)}
+    toy.store.write(identities[1], arrays, {"diverged": True})
+    named = pytest.warns(metrics.UndefinedMetricWarning, match=f"{run_name(identities[1])}$")
+    with named:
+        toy.publish()
+    loaded = results.load("toy")
+    with named:
+        fairness = loaded.group_fairness("side")
+        summary = loaded.fairness_summary("side")
+        classes = loaded.class_accuracy()
+        affected = loaded.affected_classes()
+        accuracy = loaded.accuracy_summary()
+    lost = (fairness["role"] == "nds") & (fairness["seed"] == identities[1]["seed"])
+    assert fairness.loc[lost, ["dpd", "eod", "accuracy"]].isna().all(axis=None)
+    assert fairness.loc[~lost, ["dpd", "eod", "accuracy"]].notna().all(axis=None)
+    assert summary.loc[summary["role"] == "nds", "n_runs"].tolist() == [1, 1, 1]
+    assert accuracy.loc[accuracy["role"] == "nds", "mean"].tolist() == [1.0]
+    assert classes["accuracy"].isna().sum() == 2
+    assert set(affected["comparison"]) == {"TC"}  # one NDS is left, too few to test
 
 
 def test_unknown_names(loaded):

@@ -3,18 +3,23 @@
 import dataclasses
 import json
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from toy_study import LABELS, SIDE, make_dataset, make_study, write_run
 
 from kdfair_core import files, results, runs, studies
-from kdfair_core.results import collecting
+from kdfair_core.datasets import fingerprint
+from kdfair_core.results import collecting, publishing
+from kdfair_core.runs import RunStore, run_name
 
 
 def test_what_is_published(toy):
@@ -285,7 +290,9 @@ def test_killed_while_publishing(toy):
             [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
         )
         assert process.stdout.readline() == "ready\n"
-        time.sleep(0.1 + clock.uniform(0, 0.1))
+        while process.poll() is None and not list(toy.folder.parent.glob(".tmp-*")):
+            time.sleep(0.001)  # until it writes, however slow the machine
+        time.sleep(clock.uniform(0, 0.1))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         left += len(list(toy.folder.parent.glob(".*")))
@@ -352,7 +359,7 @@ def test_no_picture_of_people_is_published(toy, name):
 
 def test_text_has_no_pixels(toy):
     toy.fill()
-    toy.publish(dataset=make_dataset(mean=(), std=()))
+    toy.publish(dataset=make_dataset(mean=(), std=(), kind="texts"))
     assert list(results.load("toy").features) == ["teacher"]
 
 
@@ -375,3 +382,122 @@ def test_pooling_averages_every_pixel_once(height, width):
         for c in range(8):
             part = images[:, :, rows[0][r] : rows[1][r], columns[0][c] : columns[1][c]] / 255
             np.testing.assert_allclose(small[:, :, r, c], part.mean((2, 3)), atol=1e-3)
+
+
+# where runs come from
+
+
+def origins(toy, **of_student):
+    """Store the runs as training does: with what they saw and whom they learned from."""
+    data = fingerprint(make_dataset())
+    for identity in studies.expected_identities(toy.study, "smoke"):
+        origin = {"data": data}
+        if identity["role"] == "teacher":
+            origin["weights"] = f"weights of {identity['seed']}"
+        if identity["role"] == "ds":
+            origin["teacher_weights"] = f"weights of {identity['seed']}"
+            origin |= of_student
+        write_run(toy.store, identity, LABELS, **origin)
+
+
+def test_runs_say_whom_they_learned_from_and_what_they_saw(toy):
+    origins(toy)
+    toy.publish()
+    rows = results.load("toy").manifest["runs"]
+    assert {row["data"] for row in rows} == {fingerprint(make_dataset())}
+    of = {row["seed"]: row["weights"] for row in rows if row["role"] == "teacher"}
+    assert all(r["teacher_weights"] == of[r["seed"]] for r in rows if r["role"] == "ds")
+
+
+def test_a_student_is_never_published_beside_another_teacher(toy):
+    origins(toy, teacher_weights="others of 0")
+    with pytest.raises(ValueError, match=r"ds-s0-.* learned from a teacher whose weights have"):
+        toy.publish()
+    with pytest.raises(ValueError, match=r"learned from a teacher"):
+        toy.publish(replace=True)
+    assert not toy.folder.exists()
+
+
+def test_a_student_is_not_published_beside_another_teacher_in_parts(toy):
+    """The teacher published before, its students trained again elsewhere."""
+    origins(toy)
+    toy.publish()
+    (student,) = (
+        i
+        for i in studies.expected_identities(toy.study, "smoke")
+        if (i["role"], i["seed"], i["temperature"]) == ("ds", 0, 4)
+    )
+    elsewhere = RunStore(toy.store.root.with_name("elsewhere"))
+    data = fingerprint(make_dataset())
+    write_run(elsewhere, student, LABELS, data=data, teacher_weights="others")
+    before = (toy.folder / "manifest.json").read_bytes()
+    with pytest.raises(ValueError, match="learned from a teacher"):
+        results.publish(toy.study, "smoke", elsewhere, dataset=make_dataset(), root=toy.root)
+    assert (toy.folder / "manifest.json").read_bytes() == before
+
+
+def test_runs_that_saw_another_data_set_are_refused(toy):
+    origins(toy, data="0" * 64)
+    with pytest.raises(ValueError, match=r"saw data with SHA-256 0000.* 'toy' here has"):
+        toy.publish()
+
+
+def test_a_run_that_differs_from_the_published_one_is_refused_unless_all_are_replaced(toy):
+    toy.fill()
+    toy.publish()
+    other = RunStore(toy.store.root.with_name("other"))
+    identities = studies.expected_identities(toy.study, "smoke")
+    for identity in identities:
+        write_run(other, identity, 1 - LABELS if identity["role"] == "nds" else LABELS)
+    named = re.escape(run_name(identities[1]))
+    with pytest.raises(ValueError, match=f"the run {named} in the store is not the one"):
+        results.publish(toy.study, "smoke", other, dataset=make_dataset(), root=toy.root)
+    assert results.load("toy").runs["accuracy"].eq(1).all()
+    results.publish(toy.study, "smoke", other, dataset=make_dataset(), root=toy.root, replace=True)
+    assert results.load("toy").runs.set_index("role")["accuracy"]["nds"].eq(0).all()
+
+
+ONE_OF_TWO = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from toy_study import Toy
+from kdfair_core.runs import RunStore
+toy = Toy(Path({path!r}))
+toy.store = RunStore(sys.argv[1])
+input()
+toy.publish()
+"""
+
+
+def test_two_that_publish_at_once_lose_nothing(toy, tmp_path):
+    """Each has one seed of the profile; whoever is second must see what the first wrote."""
+    script = ONE_OF_TWO.format(tests=str(Path(__file__).parent), path=str(toy.root.parent))
+    for _ in range(3):
+        shutil.rmtree(toy.root, ignore_errors=True)
+        processes = []
+        for seed in (0, 1):
+            store = RunStore(tmp_path / f"of{seed}")
+            for identity in studies.expected_identities(toy.study, "smoke", seeds=[seed]):
+                write_run(store, identity, LABELS)
+            command = [sys.executable, "-c", script, str(store.root)]
+            processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, text=True))
+        for process in processes:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        for process in processes:
+            process.communicate()
+            assert process.returncode == 0
+        assert set(results.load("toy").runs["seed"]) == {0, 1}
+
+
+def test_the_version_of_the_code_is_this_projects_or_none(tmp_path, monkeypatch):
+    """Not that of a repository in whose folder the package happens to be installed."""
+    package = tmp_path / "site-packages" / "kdfair_core" / "results"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").touch()
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "theirs"]):
+        subprocess.run([*git, *command], check=True)
+    monkeypatch.setattr(publishing, "__file__", str(package / "publishing.py"))
+    assert publishing._commit() == ""

@@ -30,17 +30,17 @@ def fitted(networks, *, compiled, sizes=(8, 8, 5)):
     learners = make_learners(networks, CPU, compiled=compiled)
     optimizer = torch.optim.SGD(learners.trained.parameters(), 0.1)
     draws = torch.Generator().manual_seed(0)
-    learners.train()
-    for step, n in enumerate(sizes):
-        images = torch.randn(n, 3, 8, 8, generator=draws)
-        labels = torch.randint(3, (n,), generator=draws)
+    with learners:
+        for step, n in enumerate(sizes):
+            images = torch.randn(n, 3, 8, 8, generator=draws)
+            labels = torch.randint(3, (n,), generator=draws)
 
-        def loss_of(logits, which, labels=labels):
-            return torch.stack([F.cross_entropy(row, labels) for row in logits])
+            def loss_of(logits, which, labels=labels):
+                return torch.stack([F.cross_entropy(row, labels) for row in logits])
 
-        optimizer.zero_grad()
-        learners.backward((images,), loss_of, step)
-        optimizer.step()
+            optimizer.zero_grad()
+            learners.backward((images,), loss_of, step)
+            optimizer.step()
     return state(learners.finish())
 
 

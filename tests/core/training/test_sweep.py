@@ -8,21 +8,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kdfair_core import models, training
+from kdfair_core import datasets, models, training
 from kdfair_core.datasets import Dataset, Split, trifeature
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Profile, Recipe, Study
-from kdfair_core.training import engine
+from kdfair_core.training import memory
 from kdfair_core.training.compiling import can_compile
-from kdfair_core.training.learners import Learners, StackedLearners, make_learners
-from kdfair_core.training.sweep import (
-    Lesson,
-    TeacherOutputs,
-    learning_rate,
-    make_optimizer,
-    predict,
-    train,
-)
+from kdfair_core.training.learners import Learners, make_learners
+from kdfair_core.training.loop import Lesson, learning_rate, make_optimizer, train
+from kdfair_core.training.teacher import TeacherOutputs, predict
 from kdfair_core.training.views import ImageViews
 
 CPU = torch.device("cpu")
@@ -247,9 +241,13 @@ def test_a_teacher_that_fails_says_so(cores):
 
 
 def test_lenets_are_stacked_and_others_are_not():
-    assert isinstance(make_learners(students("lenet5", 2), CPU), StackedLearners)
-    assert type(make_learners(students("lenet5", 1), CPU)) is Learners
-    assert type(make_learners(students("resnet20", 2), CPU)) is Learners
+    sizes = lambda name, n: [  # noqa: E731
+        (part.which.stop - part.which.start, part.stack)
+        for part in make_learners(students(name, n), CPU).parts
+    ]
+    assert sizes("lenet5", 6) == [(4, True), (2, True)]
+    assert sizes("lenet5", 1) == [(1, False)]
+    assert sizes("resnet20", 2) == [(1, False)] * 2
 
 
 def test_teacher_outputs_belong_to_the_view():
@@ -375,7 +373,7 @@ def study(monkeypatch):
     dataset = Dataset(
         "tiny", train_set, test_set, ("a", "b", "c"), {}, (0.5,) * 3, (0.25,) * 3, "made here"
     )
-    monkeypatch.setattr(engine.datasets, "load", lambda name, root=None, **options: dataset)
+    monkeypatch.setattr(datasets, "load", lambda name, root=None, **options: dataset)
     recipe = Recipe(epochs=3, batch_size=16, lr=0.02, milestones=(), augment=("flip",))
     profile = Profile({}, "resnet20", "lenet5", recipe, recipe, (0, 1), (5,), (1, 4))
     return Study("tiny", "Tiny", "tiny", 3, "class bias", {"smoke": profile})
@@ -440,7 +438,7 @@ def test_time_is_kept_and_work_goes_on_bit_for_bit(study, tmp_path, compiled):
     clock = iter(range(10_000))
     with pytest.MonkeyPatch.context() as patch:
         # each look at the clock is a second: two epochs fit in a sitting
-        patch.setattr("kdfair_core.training.sweep.time.monotonic", lambda: next(clock))
+        patch.setattr("kdfair_core.training.loop.time.monotonic", lambda: next(clock))
         sittings = 0
         while len(stored(broken)) < 9:
             run(study, broken, time_limit=5 / 60, compiled=compiled)
@@ -463,7 +461,7 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_kept(study, tmp_path):
     store = RunStore(tmp_path)
     clock = iter(range(10_000))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kdfair_core.training.sweep.time.monotonic", lambda: next(clock))
+        patch.setattr("kdfair_core.training.loop.time.monotonic", lambda: next(clock))
         run(study, store, time_limit=2 / 60)
     left = list(tmp_path.rglob("*.safetensors"))
     assert left
@@ -480,6 +478,16 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_kept(study, tmp_path):
         (dict(soft_scales=["T3"]), "T3"),
         (dict(device="abacus"), "abacus"),
         (dict(precision="fp8"), "fp8.*fp32"),
+        (dict(seeds="01"), "seeds is the text '01'"),
+        (dict(seeds="[0]"), "seeds is the text"),
+        (dict(seeds=["0"]), "seed '0'"),
+        (dict(seeds=[0.5]), "seed 0.5"),
+        (dict(seeds=[-1]), "seed -1"),
+        (dict(seeds=[True]), "seed True"),
+        (dict(temperatures="4"), "temperatures is the text '4'"),
+        (dict(soft_scales="T"), "soft_scale 'T'; expected one of T2, none"),
+        (dict(time_limit=-1), "time_limit is -1"),
+        (dict(time_limit="5"), "time_limit is '5'"),
     ],
 )
 def test_bad_input_is_named(study, tmp_path, options, word):
@@ -494,6 +502,39 @@ def test_global_random_state_is_left_alone(study, tmp_path):
     torch.manual_seed(3)
     run(study, RunStore(tmp_path), seeds=[5])
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_process_keeps_its_settings(study, tmp_path, monkeypatch):
+    """Those of memory are the command's; threads and the stream of random numbers come back."""
+
+    def touched(name, *arguments):
+        raise AssertionError(f"{name}{arguments}: the library told the C library something")
+
+    monkeypatch.setattr(memory, "_library_call", touched)
+    usual = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        run(study, RunStore(tmp_path), seeds=[0])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(usual)
+
+
+@pytest.mark.parametrize(
+    ("same", "count"),
+    [
+        (dict(seeds=0, temperatures=4, alphas=0.8, soft_scales="T2"), 3),
+        (dict(seeds=[np.int64(0)], temperatures=[4.0], alphas=[np.float32(0.8)]), 3),
+        (dict(seeds=[0, 0], temperatures=[4, 4.0, np.float16(4)]), 3),
+    ],
+)
+def test_however_it_is_asked_for_it_is_the_same_run(study, tmp_path, same, count):
+    store, plain = RunStore(tmp_path / "a"), RunStore(tmp_path / "b")
+    run(study, plain, seeds=[0], temperatures=[4])
+    assert run(study, store, **same) == count
+    for name, stored_run in stored(plain).items():
+        found = stored(store)[name]
+        assert found.arrays["logits"].tobytes() == stored_run.arrays["logits"].tobytes()
 
 
 def test_predictions_come_in_the_order_of_the_split():

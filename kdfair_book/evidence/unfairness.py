@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kdfair_core.metrics._checks import as_seeds, paired
 from kdfair_core.metrics.individual import Pairs, score_gaps
 
 Array = NDArray[Any]
@@ -29,12 +30,20 @@ class UnfairnessBootstrap:
         One item a model.
     pairs : Pairs
         From :func:`sample_pairs`.
+    seeds : sequence of sequence, optional
+        The seed of each run of each model, as for FairnessBootstrap.
     n_boot : int
     seed : int
     """
 
     def __init__(
-        self, scores: Sequence[Array], pairs: Pairs, *, n_boot: int = 1000, seed: int
+        self,
+        scores: Sequence[Array],
+        pairs: Pairs,
+        *,
+        seeds: Sequence[Sequence[Any]] | None = None,
+        n_boot: int = 1000,
+        seed: int,
     ) -> None:
         if n_boot < 2:
             raise ValueError(f"n_boot is {n_boot}; expected at least 2")
@@ -44,8 +53,10 @@ class UnfairnessBootstrap:
             np.stack([score_gaps(np.asarray(run), pairs) / pairs.distance for run in runs])
             for runs in scores
         ]
+        self._seeds = as_seeds(seeds, [len(runs) for runs in scores])
         self._by_run = [model.mean(axis=1) for model in ratios]
         averages = np.stack([model.mean(axis=0) for model in ratios]).astype(np.float32)
+        self._seed = seed
         rng = np.random.default_rng(seed)
         n_examples = int(max(pairs.first.max(), pairs.second.max())) + 1
         size = max(1, BLOCK // len(pairs.first))
@@ -82,10 +93,12 @@ class UnfairnessBootstrap:
     def difference(self, a: int, b: int, *, level: float = 0.95) -> dict[str, float]:
         """How much larger it is for model a than for b: "difference", "low", "high", "p_value"."""
         runs_a, runs_b = self._by_run[a], self._by_run[b]
-        if len(runs_a) == len(runs_b):
-            seeds = self._seed_noise(runs_a - runs_b)
+        pairs = paired(runs_a, runs_b, self._seeds[a], self._seeds[b])
+        if pairs is not None:
+            seeds = self._seed_noise(pairs)
         else:
-            seeds = self._seed_noise(runs_a) - self._seed_noise(runs_b)
+            apart = len(runs_a) == len(runs_b)
+            seeds = self._seed_noise(runs_a) - self._seed_noise(runs_b, apart=apart)
         error = self._noise[a] - self._noise[b] + seeds
         observed = float(runs_a.mean() - runs_b.mean())
         low, high = observed - self._ends(error, level)[::-1]
@@ -104,8 +117,11 @@ class UnfairnessBootstrap:
         tail = (1 - level) / 2
         return np.quantile(error, [tail, 1 - tail])
 
-    def _seed_noise(self, by_run: Array) -> Array:
-        n = len(by_run)
+    def _seed_noise(self, by_run: Array, *, apart: bool = False) -> Array:
+        n, n_boot = len(by_run), self._noise.shape[1]
         if n < 2:
-            return np.zeros(self._noise.shape[1])
-        return self._student[n] * by_run.std(ddof=1) / np.sqrt(n)
+            return np.zeros(n_boot)
+        draws = self._student[n]
+        if apart:  # from those of another model
+            draws = np.random.default_rng([self._seed, n, 1]).standard_t(n - 1, n_boot)
+        return draws * by_run.std(ddof=1) / np.sqrt(n)

@@ -1,0 +1,191 @@
+"""A study out of the catalogue, trained and stored: seed by seed, resumable at every step."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from kdfair_core import asked, datasets, models, studies
+from kdfair_core.datasets import Dataset
+from kdfair_core.runs import RunStore
+from kdfair_core.studies import Study
+from kdfair_core.training.loop import OutOfTime
+from kdfair_core.training.plan import Identity, Sweep, narrowed, plan
+from kdfair_core.training.sweep import FinishedRun, train_sweep
+from kdfair_core.training.views import DatasetViews, stable_seed
+
+
+def run_study(
+    study: str | Study,
+    profile: str = "laptop",
+    *,
+    store: RunStore,
+    seeds: Iterable[int] | None = None,
+    temperatures: Iterable[float] | None = None,
+    alphas: Iterable[float] | None = None,
+    soft_scales: Iterable[str] | None = None,
+    device: str = "auto",
+    precision: str | None = None,
+    compiled: bool | None = None,
+    time_limit: float | None = None,
+    data_root: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> int:
+    """Train what is missing of a study, and store each run as its sweep finishes.
+
+    Runs that are stored already are not trained again. Training is checkpointed; a killed or
+    timed-out call is taken up by the next one with the same arguments, and ends on the same CPU bit
+    for bit where an unbroken one would.
+
+    Parameters
+    ----------
+    study, profile : str
+        Names out of :mod:`kdfair_core.studies`, or ``my_study.py:STUDY``; a :class:`Study` of
+        one's own works too.
+    store : RunStore
+        Where finished runs and checkpoints lie.
+    seeds, temperatures, alphas, soft_scales : iterable, optional
+        In place of the profile's; one value is a list of one. Null seeds count as seeds.
+    device : str
+        "cpu", "cuda", ...; "auto" takes a GPU if there is one.
+    precision : str, optional
+        "fp32", "tf32" (on a GPU) or "bf16" in place of the recipes'.
+    compiled : bool, optional
+        Whether networks for images run as compiled programs; by default where their start-up pays
+        (see :mod:`kdfair_core.training.compiling`).
+    time_limit : float, optional
+        Minutes after which no further step is made.
+    data_root : path, optional
+        Where data sets lie; see :func:`kdfair_core.datasets.load`.
+    progress : bool
+        Draw a progress bar with the time left.
+
+    Returns
+    -------
+    int
+        Number of runs written.
+
+    Raises
+    ------
+    ValueError
+        For a study, profile, seed, temperature, alpha, soft_scale, precision, time limit or device
+        that cannot be.
+    DatasetMissing
+        If the data set is not there.
+    """
+    limit = asked.minutes(time_limit)
+    study = studies.get(study) if isinstance(study, str) else study
+    study = narrowed(
+        study,
+        profile,
+        temperatures=temperatures,
+        alphas=alphas,
+        soft_scales=soft_scales,
+        precision=precision,
+    )
+    sweeps = [s for s in plan(study, profile, has=store.has, seeds=seeds) if s.missing]
+    if not sweeps:
+        return 0
+    options = study.profile(profile).dataset
+    if study.load is None:
+        dataset = datasets.load(study.dataset, root=data_root, **options)
+    else:
+        dataset = study.load(**options)
+    if len(dataset.class_names) != study.n_classes:
+        raise ValueError(
+            f"data set {study.dataset!r} has {len(dataset.class_names)} classes; "
+            f"study {study.name!r} expects {study.n_classes}"
+        )
+    return run_sweeps(
+        sweeps,
+        DatasetViews(dataset, pick_device(device)),
+        (study.build or catalogue_networks)(dataset),
+        store,
+        time_limit=limit,
+        progress=progress,
+        compiled=compiled,
+    )
+
+
+def run_sweeps(
+    sweeps: Sequence[Sweep],
+    views: DatasetViews,
+    build: Callable[[Identity], nn.Module],
+    store: RunStore,
+    *,
+    time_limit: float | None = None,
+    progress: bool = True,
+    **how: Any,
+) -> int:
+    """Train sweeps one after another and store what they give; the number of runs written.
+
+    ``how`` goes to :func:`kdfair_core.training.sweep.train_sweep`.
+    """
+    deadline = None if time_limit is None else time.monotonic() + 60 * time_limit
+    how = {"stored_weights": store.weights} | how
+    written = 0
+    with tqdm(
+        total=sum(sweep.steps(len(views.dataset.train)) for sweep in sweeps),
+        unit="step",
+        unit_scale=True,
+        smoothing=0.02,
+        disable=not progress,
+        desc="/".join(str(sweeps[0].students[0][key]) for key in ("study", "profile")),
+    ) as bar:
+        how |= {"checkpoints": store.checkpoint, "deadline": deadline, "tick": bar.update}
+        for sweep in sweeps:
+            try:
+                for finished in train_sweep(sweep, views, build, **how):
+                    written += store_runs(store, finished)
+            except OutOfTime:
+                bar.write(f"time limit reached in seed {sweep.seed}; run again to go on")
+                break
+    return written
+
+
+def store_runs(store: RunStore, finished: Iterable[FinishedRun]) -> int:
+    """Write runs that are not stored yet; how many there were."""
+    new = [run for run in finished if not store.has(run.identity)]
+    for run in new:
+        store.write(run.identity, run.arrays, run.info, run.weights)
+    return len(new)
+
+
+def catalogue_networks(dataset: Dataset) -> Callable[[Identity], nn.Module]:
+    """What builds the network that an identity names, with initial weights of the run's own."""
+    shape = (3, 32, 32)
+    if dataset.kind == "images":
+        shape = np.asarray(dataset.train.x[np.array([0])]).shape[1:]
+
+    def build(identity: Identity) -> nn.Module:
+        role = "nds" if identity["role"] == "null" else identity["role"]
+        parts = (identity["temperature"], identity["alpha"], identity["soft_scale"])
+        return models.build(
+            identity["network"],
+            len(dataset.class_names),
+            in_shape=shape,
+            seed=stable_seed("init", role, identity["seed"], *parts),
+            pretrained=identity["recipe"]["pretrained"],
+        )
+
+    return build
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of that name; "auto" is a GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise ValueError(f"device {name!r} is not to be had here: {first}") from None
+    return device
