@@ -121,6 +121,7 @@ def gather_code(app: Sphinx, doctree: nodes.document) -> None:
     """Move the hidden code of a notebook's cells to the page's end, behind one line.
 
     Nothing stands between a sentence and its figure then. A cell that showed nothing goes whole.
+    What a cell with the tag "folded" shows waits behind a line.
     """
     if not app.env.docname.startswith("book/studies/"):
         return
@@ -134,8 +135,12 @@ def gather_code(app: Sphinx, doctree: nodes.document) -> None:
             moved.append(code)
         if not cell.children:
             cell.parent.remove(cell)
-        else:
-            cell["hide_mode"] = None
+            continue
+        cell["hide_mode"] = None
+        if "tag_folded" in cell["classes"]:
+            opened = '<details class="kd-folded"><summary>Open all of it</summary>'
+            cell.insert(0, nodes.raw("", opened, format="html"))
+            cell.append(nodes.raw("", "</details>", format="html"))
     if moved:
         opened = '<details class="kd-code"><summary>Show the code of this page</summary>'
         end = [nodes.raw("", opened, format="html"), *moved]

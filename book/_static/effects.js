@@ -2,6 +2,7 @@
  *
  *   [data-kd-at="4"]          a text that is shown while the dial is at T = 4
  *   .kd-calculator            see kdfair_book/pages/advice.py
+ *   [data-kd-address]         the page's address, where it has one that others can open
  */
 (() => {
   "use strict";
@@ -33,6 +34,10 @@
     document.querySelectorAll(".kd-effects[data-kd-temperatures]").forEach((table) =>
       window.kdfair.dial.subscribe(follow(table)));
     document.querySelectorAll(".kd-calculator").forEach(calculate);
+    if (/^http/.test(location.protocol)) {
+      const address = location.origin + location.pathname;
+      document.querySelectorAll("[data-kd-address]").forEach((e) => (e.textContent = " " + address));
+    }
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

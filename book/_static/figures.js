@@ -161,11 +161,13 @@
     if (key.length) height += 18;
     const title = figure.element.querySelector("figcaption strong").textContent;
     const badge = figure.element.querySelector(".kd-badge").textContent;
+    const source = [document.title, /^http/.test(location.protocol) ? location.href : ""].join(" ").trim();
     const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
-    const text = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${x - gap} ${height + 24}" ` +
-      `width="${x - gap}" height="${height + 24}"><rect width="100%" height="100%" fill="#fff"/>` +
+    const text = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${x - gap} ${height + 40}" ` +
+      `width="${x - gap}" height="${height + 40}"><rect width="100%" height="100%" fill="#fff"/>` +
       drawn.join("") + key.join("") + `<text x="6" y="${height + 14}" font-family="sans-serif" font-size="11" ` +
-      `fill="#4f5964">${escape(title)} T = ${figure.state.temperatures[figure.index]}; ${escape(badge)}</text></svg>`;
+      `fill="#4f5964">${escape(title)} T = ${figure.state.temperatures[figure.index]}; ${escape(badge)}</text>` +
+      `<text x="6" y="${height + 30}" font-family="sans-serif" font-size="11" fill="#4f5964">${escape(source)}</text></svg>`;
     return text.replace(/var\(--[\w-]+,\s*([^)]+)\)/g, "$1");
   }
 

@@ -213,10 +213,17 @@ class Figure:
             f'<span class="kd-room" aria-hidden="true">{longest}</span></p>\n'
             f"<figcaption><strong>{title}.</strong> {_inline(self.caption)}</figcaption>\n"
             f'<div class="kd-take"><details><summary>The numbers</summary>'
-            f"{table_html(self.table, self.title)}</details>{self._method_html()}</div>\n"
+            f"{table_html(self.table, self.title)}</details>{self._method_html()}"
+            f"{_address(self.name) if anchor else ''}</div>\n"
             f'<script type="application/json" class="kd-state">{_embedded(state)}</script>\n'
             "</figure>"
         )
+
+
+def _address(name: str) -> str:
+    return (
+        f'<a class="kd-button" href="#figure-{name}" aria-label="Address of this figure">Link</a>'
+    )
 
 
 class Section(tuple):

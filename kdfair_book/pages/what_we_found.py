@@ -287,8 +287,10 @@ class Answer:
     def to_html(self) -> str:
         """A card for the page."""
         chart = intervals_svg(self.rows, unit=self.unit, says=f"{self.claim} {self.sentence}")
+        address = f"finding-{self.name}"
+        link = f'<a class="headerlink" href="#{address}" title="Address of this finding">#</a>'
         return (
-            f'<section class="kd-answer" id="finding-{self.name}"><h2>{escape(self.claim)}</h2>'
+            f'<section class="kd-answer" id="{address}"><h2>{escape(self.claim)}{link}</h2>'
             f'<p class="kd-answer-number">{escape(self.number)}</p>'
             f"<p>{escape(self.sentence)}</p>{chart}"
             f'<p class="kd-answer-rests">{escape(self.rests)} '
