@@ -89,7 +89,8 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "sc-rises",
-        "The number of classes that differ between NDS and DS (#SC) rises with temperature.",
+        "The number of classes that differ between the student alone and the distilled one (#SC) "
+        "rises with temperature.",
         "Section 1, second bullet; Figure 3; Tables 1, 5 and 6",
         COUNT,
         SWEEP,
@@ -101,7 +102,8 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "tc-falls",
-        "The number of classes that differ between teacher and DS (#TC) falls with temperature.",
+        "The number of classes that differ between teacher and distilled student (#TC) falls with "
+        "temperature.",
         "Section 1, second bullet; Figure 3; Tables 1, 5 and 6",
         COUNT,
         SWEEP,
@@ -113,7 +115,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "closer-to-teacher",
-        "At higher temperatures the DS's class bias is closer to its teacher's.",
+        "At higher temperatures the distilled student's class bias is closer to its teacher's.",
         "Section 5, on Figure 3",
         PAGE + ", of the distance between relative class accuracies of DS and teacher",
         SWEEP,
@@ -163,7 +165,8 @@ CLAIMS: tuple[Claim, ...] = (
     *(
         Claim(
             f"{metric}-below-{than}",
-            f"At a high temperature the DS's {metric.upper()} is below the {name}'s.",
+            f"At a high temperature {metric.upper()} of the distilled student is below the "
+            f"{name}'s.",
             source,
             "difference at the highest temperature up to 10, bootstrap over examples and seeds",
             f"two seeds or more of {name} and of DS at a temperature up to 10",
@@ -175,7 +178,7 @@ CLAIMS: tuple[Claim, ...] = (
             shares="points",
         )
         for than, name, source in (
-            ("nds", "NDS", "Section 1, fourth bullet; Tables 2, 3, 8 and 9"),
+            ("nds", "student alone", "Section 1, fourth bullet; Tables 2, 3, 8 and 9"),
             ("teacher", "teacher", "Abstract; section 5, fairness measurement; Figure 4"),
         )
         for metric in ("dpd", "eod")
@@ -251,7 +254,8 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "individual-beyond-softness",
-        "Individual unfairness falls more than that of an NDS softened to the same confidence.",
+        "Individual unfairness falls more than that of a student alone softened to the same "
+        "confidence.",
         "Not in the paper: the control that its claim needs",
         PAGE + ", of the ratio of the DS's unfairness to that of the softened NDS of its seed",
         SWEEP + ", with logits and features",

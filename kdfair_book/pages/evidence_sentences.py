@@ -95,7 +95,8 @@ def noise(found: Sweep, attribute: str) -> Text:
         rows = ds[ds["metric"] == metric]
         zero = int((rows["low"] == 0).sum())
         said.append(
-            f"{metric.upper()} of the DS is {100 * rows['mean'].mean():.2f} % on average over "
+            f"{metric.upper()} of the distilled student is {100 * rows['mean'].mean():.2f} % on "
+            f"average over "
             f"temperatures, and {100 * rows['chance'].mean():.2f} % is what groups with equal "
             f"rates would show; the interval reaches zero at {zero} of {len(rows)} temperatures"
         )
@@ -170,7 +171,8 @@ def softness(found: Sweep, space: str) -> Text:
         share = (
             "Softening alone would have raised it. "
             if explained < 0
-            else f"Softening alone explains {100 * explained:.0f} % of the difference to the NDS. "
+            else f"Softening alone explains {100 * explained:.0f} % of the difference to the "
+            f"student alone. "
             if explained <= 1
             else "Softening alone would have lowered it even further. "
         )
@@ -183,8 +185,10 @@ def softness(found: Sweep, space: str) -> Text:
         else "as fair as its softness alone would make it, as far as these runs can tell"
     )
     return Text(
-        f"**What remains** (T = {t:g}, distances in {space} space): against the NDS as trained, "
-        f"the DS's individual unfairness differs by {_signed(plain)}. Against the NDS softened to "
+        f"**What remains** (T = {t:g}, distances in {space} space): against the student alone as "
+        f"trained, "
+        f"the distilled student's individual unfairness differs by {_signed(plain)}. Against the "
+        f"student alone softened to "
         f"the same confidence it differs by {_signed(control)}. {share}So the distilled student is "
         f"{left}."
     )

@@ -30,10 +30,14 @@ def counts(study: str, *, alpha: float = 0.8) -> Text:
     accuracy = _level_and_curve(rows, "accuracy")
     best = accuracy["ds"].idxmax()
     lines = [
-        f"- **Accuracy.** NDS {accuracy['nds']:.2f} %, teacher {accuracy['teacher']:.2f} %; the DS "
+        f"- **Accuracy.** Student alone {accuracy['nds']:.2f} %, teacher "
+        f"{accuracy['teacher']:.2f} %; the distilled student "
         f"is best at T = {best:g}, {accuracy['ds'][best]:.2f} %."
     ]
-    for metric, sides in (("sc", "NDS and DS"), ("tc", "teacher and DS")):
+    for metric, sides in (
+        ("sc", "student alone and distilled student"),
+        ("tc", "teacher and distilled student"),
+    ):
         ds = _level_and_curve(rows, metric)["ds"]
         top = ds.idxmax()
         above = ds[ds > chance.high].index
@@ -66,7 +70,8 @@ def fairness(study: str, attribute: str) -> Text:
         best = ds.idxmax() if metric == "accuracy" else ds.idxmin()
         below = ds[ds < found["teacher"]].index
         said = (
-            f"- **{name}.** NDS {found['nds']:.2f} %, teacher {found['teacher']:.2f} %; the DS "
+            f"- **{name}.** Student alone {found['nds']:.2f} %, teacher {found['teacher']:.2f} %; "
+            f"the distilled student "
             f"goes from {ds.iloc[0]:.2f} % at T = {ds.index[0]:g} to "
             f"{_there(ds, 10, '.2f', ' %')}, "
             f"{'highest' if metric == 'accuracy' else 'lowest'} at T = {best:g} ({ds[best]:.2f} %)"
@@ -82,7 +87,8 @@ def individual(study: str) -> Text:
     found = _level_and_curve(paper.results(study, "individual_unfairness"), "individual_unfairness")
     ds = found["ds"]
     return Text(
-        f"**As reported:** teacher {found['teacher']:g}, NDS {found['nds']:g}; DS {ds.iloc[0]:g} "
+        f"**As reported:** teacher {found['teacher']:g}, student alone {found['nds']:g}; "
+        f"distilled student {ds.iloc[0]:g} "
         f"at T = {ds.index[0]:g}, {_there(ds, 10)}."
     )
 

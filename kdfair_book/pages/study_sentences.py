@@ -74,7 +74,8 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
         pick, word = (max, "highest") if metric == "accuracy" else (min, "lowest")
         best = pick(ds, key=lambda t: ds[t].mean())
         lines.append(
-            f"- **{name}.** NDS {nds.mean():.2f} %, teacher {teacher.mean():.2f} %. The DS is "
+            f"- **{name}.** Student alone {nds.mean():.2f} %, teacher {teacher.mean():.2f} %. The "
+            f"distilled student is "
             f"{word} at T = {best:g}: {ds[best].mean():.2f} %, {_against(ds[best], nds)}. "
             f"From T = {low:g} to T = {ten:g} it goes from {ds[low].mean():.2f} to "
             f"{ds[ten].mean():.2f} % ({_change(ds[low], ds[ten])})"
@@ -137,10 +138,12 @@ def scales(found: Results, *, alpha: float = 0.8) -> Text:
     )
     if without.mean() < nds.mean() and _p_value(without, nds) <= LEVEL:
         text += (
-            " So the student does not simply end where the NDS is. The likely reason: without the "
+            " So the student does not simply end where the one trained alone is. The likely "
+            "reason: without the "
             f"factor little is left to it but the labels' share of the loss, {1 - alpha:.1g}, a "
-            "pull in the NDS's direction at that fraction of its strength, and it trains no longer "
-            "than the NDS."
+            "pull in the student alone's direction at that fraction of its strength, and it "
+            "trains no longer "
+            "than the student alone."
         )
     return Text(text)
 
@@ -152,7 +155,10 @@ def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> T
     high = float(counts["chance_high"].iloc[0])
     lines = []
     unnamed = False
-    for comparison, sides in (("SC", "NDS and DS"), ("TC", "teacher and DS")):
+    for comparison, sides in (
+        ("SC", "student alone and distilled student"),
+        ("TC", "teacher and distilled student"),
+    ):
         rows = counts[counts["comparison"] == comparison]
         if rows.empty:
             continue
@@ -179,11 +185,12 @@ def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> T
             f"- **Null control**: two sets of non-distilled students, which differ in nothing but "
             f"their seeds, differ in {null['significant'].iloc[0]:.0f} classes."
         )
-    if unnamed:
-        lines.append(
+    if unnamed:  # before the counts that it explains
+        lines.insert(
+            0,
             "- **How many, but not which.** A count beyond chance says that many classes differ. "
             f"Which ones, {found.runs['seed'][found.runs['role'] == 'nds'].nunique()} seeds can "
-            "say only of those that remain after the correction."
+            "say only of those that remain after the correction.",
         )
     return Text("**What came out:**\n\n" + "\n".join(lines))
 
@@ -220,9 +227,11 @@ def agreement(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> 
     n = found.manifest["examples"]
     below = totals[totals < nds].index
     return Text(
-        f"**What came out:** of {n:,} test examples teacher and NDS disagree on {nds:.0f}. Teacher "
-        f"and DS disagree least at T = {least:g} ({totals[least]:.0f}) and most at T = {most:g} "
-        f"({totals[most]:.0f}); on fewer than teacher and NDS at "
+        f"**What came out:** of {n:,} test examples teacher and student alone disagree on "
+        f"{nds:.0f}. Teacher "
+        f"and distilled student disagree least at T = {least:g} ({totals[least]:.0f}) and most at "
+        f"T = {most:g} "
+        f"({totals[most]:.0f}); on fewer than teacher and student alone at "
         f"{'every temperature' if len(below) == len(totals) else at(below)}."
     )
 
@@ -235,8 +244,9 @@ def individual(
     teacher, nds, ds = _values(runs, alpha, soft_scale)
     low, ten, last = _landmarks(found.temperatures)
     return Text(
-        f"**By {DISTANCES[space]}:** teacher {teacher.mean():.4f}, NDS "
-        f"{nds.mean():.4f}; DS {ds[low].mean():.4f} at T = {low:g}, {ds[ten].mean():.4f} at "
+        f"**By {DISTANCES[space]}:** teacher {teacher.mean():.4f}, student alone "
+        f"{nds.mean():.4f}; distilled student {ds[low].mean():.4f} at T = {low:g}, "
+        f"{ds[ten].mean():.4f} at "
         f"T = {ten:g} ({_change(ds[low], ds[ten])})"
         + (f", {ds[last].mean():.4f} at T = {last:g}" if last != ten else "")
         + f". At T = {ten:g} it is {_against(ds[ten], nds, unit='')}."
@@ -261,7 +271,8 @@ def beside_paper(
         said.append(f"{name} {a[shared].rank().corr(b[shared].rank()):+.2f}")
     return Text(
         f"**Same shape?** Rank correlation over the {len(shared)} shared temperatures between the "
-        f"paper's curve of the DS and ours, {SCALES[soft_scale]}: {', '.join(said)}. (+1: the same "
+        f"paper's curve of the distilled student and ours, {SCALES[soft_scale]}: "
+        f"{', '.join(said)}. (+1: the same "
         "order of temperatures; 0: none; -1: the opposite.)"
     )
 
@@ -308,4 +319,6 @@ def _against(a: np.ndarray, b: np.ndarray, unit: str = " points") -> str:
     difference = a.mean() - b.mean()
     digits = 2 if unit else 4
     word = "above" if difference > 0 else "below"
-    return f"{abs(difference):.{digits}f}{unit} {word} the NDS ({_verdict(_p_value(a, b))})"
+    return (
+        f"{abs(difference):.{digits}f}{unit} {word} the student alone ({_verdict(_p_value(a, b))})"
+    )

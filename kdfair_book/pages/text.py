@@ -18,6 +18,17 @@ NETWORKS = {
 SCALES = {"T2": "with the factor T²", "none": "without the factor T²"}
 
 
+SPELLED = {"EOD": "equalized odds difference", "DPD": "demographic parity difference"}
+
+
+def spelled_out(text: str) -> str:
+    """The text with its abbreviations spelled out at first use: "EOD (equalized odds ...)"."""
+    for short, full in SPELLED.items():
+        if full not in text:
+            text = text.replace(short, f"{short} ({full})", 1)
+    return text
+
+
 class Text(str):
     """Markdown that shows itself in a notebook."""
 

@@ -22,7 +22,7 @@ from kdfair_book.evidence.class_bias import paired_test
 from kdfair_book.evidence.effects import effects
 from kdfair_book.evidence.group import bootstrap
 from kdfair_book.evidence.regime import Regime, regime
-from kdfair_book.pages.text import Text, listed
+from kdfair_book.pages.text import Text, listed, spelled_out
 from kdfair_core import results, studies
 from kdfair_core.results import Results
 
@@ -64,7 +64,7 @@ def found_here(
     if found.attributes:
         said.append(_groups(frame, found, t))
     said += [_regime(regime(found)), _fallen(mine)]
-    return Text("**What we found.** " + " ".join(part for part in said if part))
+    return Text(spelled_out("**What we found.** " + " ".join(part for part in said if part)))
 
 
 def how_sure(found: Results, *, alpha: float | None = None, soft_scale: str | None = None) -> Text:
@@ -109,11 +109,12 @@ def reported_here(study: str) -> Text:
         )
     if not said:
         return Text("**Not measured here yet**, and the paper prints no numbers of it.")
-    return Text(
+    text = (
         f"**Not measured here yet. The paper reports:** {'; '.join(said)}. It prints no interval "
         "for a difference and no number that chance alone would give; this page adds the latter "
         "where it can be computed."
     )
+    return Text(spelled_out(text))
 
 
 def _accuracy(frame: pd.DataFrame, t: float) -> str:
@@ -363,7 +364,8 @@ def imitation(found: list[Results]) -> Answer | None:
         ),
         rows=[row for _, row in rows],
         unit="fewer disagreements (%)",
-        rests=_rests([one for one, _ in rows], "paired t-test over seeds, 95 % intervals"),
+        rests=_rests([one for one, _ in rows], "paired t-test over seeds, 95 % intervals")
+        + " The scorecard asks this, as the paper does, where there are ten classes or more.",
         link="claims.html",
         link_text="The scorecard",
     )
@@ -470,7 +472,7 @@ def not_known(card: pd.DataFrame) -> Text:
     inside = sum(same.values())
     said = [
         f"**What is not known.** Whether distillation makes models fairer: {open_} of {len(fair)} "
-        "verdicts on DPD and EOD are undecided.",
+        "verdicts on differences between groups (DPD, EOD) are undecided.",
         "Which classes are affected: counts say how many, not which.",
         "Whether the paper's sentences hold where the paper looked: "
         f"{_in_regime(inside, len(same))} in its regime of accuracy and gain.",

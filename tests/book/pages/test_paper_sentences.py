@@ -28,8 +28,8 @@ def test_fairness_says_where_it_passes_the_teacher():
 
 
 def test_each_attribute_of_trifeature_has_its_accuracy():
-    assert "NDS 86.31 %" in reported.fairness("trifeature", "texture")
-    assert "NDS 90.33 %" in reported.fairness("trifeature", "color")
+    assert "Student alone 86.31 %" in reported.fairness("trifeature", "texture")
+    assert "Student alone 90.33 %" in reported.fairness("trifeature", "color")
 
 
 def test_what_would_measure_it():

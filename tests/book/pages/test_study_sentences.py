@@ -58,7 +58,7 @@ def test_provenance_tells_which_temperatures_each_alpha_has():
 
 def test_where_no_class_differs_it_says_none():
     text = story.affected(results.load("cifar10", "laptop"))
-    assert "#TC** (teacher and DS): no class at any temperature." in text
+    assert "#TC** (teacher and distilled student): no class at any temperature." in text
     assert "at most 2 of 10 classes, at T = 40; after the correction none." in text
     assert "at most 0" not in text
 
@@ -67,7 +67,7 @@ def test_agreement(found):
     text = story.agreement(found)
     cells = found.disagreement()
     nds = cells.loc[cells["pair"] == "teacher-nds", "count"].sum()
-    assert f"teacher and NDS disagree on {nds:.0f}" in text
+    assert f"teacher and student alone disagree on {nds:.0f}" in text
 
 
 def test_individual(found):
@@ -141,4 +141,4 @@ def test_both_scales_at_the_end(found):
     for run in weak.manifest["runs"]:
         if run["temperature"] == 40 and run["soft_scale"] == "none":
             run["accuracy"] -= 0.3
-    assert "does not simply end where the NDS is" in story.scales(weak)
+    assert "does not simply end where the one trained alone is" in story.scales(weak)
