@@ -34,8 +34,8 @@ from .temperature import (
 GAIN = ("Accuracy: distilled less alone", "points", 0.0)
 CLASS_BIAS = {
     "accuracy": GAIN,
-    "sc": ("#SC: alone and distilled differ", "share of classes (%)", 5.0),
-    "tc": ("#TC: teacher and distilled differ", "share of classes (%)", 5.0),
+    "sc": ("#SC: alone, distilled", "share of classes (%)", 5.0),
+    "tc": ("#TC: teacher, distilled", "share of classes (%)", 5.0),
 }
 FAIRNESS = {
     "accuracy": GAIN,

@@ -15,8 +15,8 @@ from .temperature import against_temperature, listed
 
 #: Metric of class bias -> title of its axis, title of its panel, name in a table.
 COUNTS = {
-    "sc": ("classes", "#SC: alone and distilled differ", "#SC"),
-    "tc": ("classes", "#TC: teacher and distilled differ", "#TC"),
+    "sc": ("classes", "#SC: alone, distilled", "#SC"),
+    "tc": ("classes", "#TC: teacher, distilled", "#TC"),
     "accuracy": ("accuracy (%)", "Accuracy: higher is better", "accuracy (%)"),
 }
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -11,7 +11,7 @@ from . import collapsed
 from .figure import Figure, Panel
 from .paper import COUNTS, class_counts, means_at, metric_panel, one_accuracy, sources, wide
 from .study import METRICS, ROLE_NAMES, at_setting, model_names, setting
-from .temperature import listed
+from .temperature import capitalized, listed
 
 #: Name of one side in the figure -> its curves, columns metric, T, mean.
 Sides = dict[str, pd.DataFrame]
@@ -71,7 +71,7 @@ def beside_paper(
         for name, rows in both.items():
             numbers = [f"{METRICS[m][2]} {v:.2f} %" for m, v in means_at(rows, t).items()]
             parts.append(f"{name}: {', '.join(numbers) or NOTHING}")
-        readout[t] = f"T = {t:g}. {'; '.join(parts)}."
+        readout[t] = f"T = {t:g}. {capitalized('; '.join(parts))}."
     figure = Figure(
         name=f"beside-paper-{attribute}",
         title=f"Beside the paper, by {attribute.replace('_', ' ')}",
@@ -215,7 +215,7 @@ def _said(sides: Sides, words: dict[str, str], t: float) -> str:
         at = rows[rows["T"] == t].set_index("metric")["mean"]
         found = [words[m].format(at[m]) for m in words if m in at.index]
         parts.append(f"{name}: {', '.join(found) or NOTHING}")
-    return f"T = {t:g}. {'; '.join(parts)}."
+    return f"T = {t:g}. {capitalized('; '.join(parts))}."
 
 
 def _alphas(
@@ -238,8 +238,8 @@ def _alphas(
         name=name,
         title=title,
         caption=f"Means {where}. alpha is the weight of the distillation term; the labels keep "
-        "the rest. *If what the teacher says changes the classes, saying it more quietly should "
-        "change fewer.*",
+        "the rest. *If the teacher's part of the loss changes the classes, less weight on it "
+        "should change fewer.*",
         badge=badge,
         panels=panels,
         table=_table(sides, titles),

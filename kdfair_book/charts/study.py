@@ -11,7 +11,7 @@ from kdfair_core.results import Results
 
 from . import collapsed
 from .figure import Figure, Panel
-from .temperature import against_temperature, is_cut, listed
+from .temperature import against_temperature, capitalized, is_cut, listed
 
 #: Column of a fairness frame -> axis title, which way is better, name in a sentence.
 METRICS = {
@@ -221,7 +221,7 @@ def _fairness_readout(
         )
 
     said = {t: "; ".join(numbers(name, t) for name in [*curves, *level]) for t in temperatures}
-    return {t: f"T = {t:g}. {text[0].upper()}{text[1:]}." for t, text in said.items()}
+    return {t: f"T = {t:g}. {capitalized(text)}." for t, text in said.items()}
 
 
 def affected_counts(

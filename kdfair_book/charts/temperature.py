@@ -169,6 +169,11 @@ def dial_rule(base: Any, x: alt.X) -> Any:
     )
 
 
+def capitalized(text: str) -> str:
+    """The text with a capital letter at its beginning, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def listed(rows: pd.DataFrame, form: str = "{:g}", column: str = "mean") -> str:
     """The curve in words: "4.2 at T = 1, 3.9 at T = 2"."""
     pairs = zip(rows["T"], rows[column], strict=True)

@@ -9,6 +9,8 @@ import pandas as pd
 
 from kdfair_book.paper.checks import checks
 
+#: Values of fewer characters than this stand in the line of a difference: stated → recomputed.
+SHORT = 120
 VERDICTS = {True: "= agrees", False: "≠ differs"}
 
 _STYLE = """<style>
@@ -69,7 +71,7 @@ def listing(topic: str | None = None, *, show: str = "all") -> Listing:
 
 
 def _html(row: dict) -> str:
-    """A line; what is stated, what is recomputed, where and why wait behind it."""
+    """A line; where and why wait behind it, and long values."""
     text = {key: escape(str(value), quote=False) for key, value in row.items()}
     verdict = f'<span class="kd-verdict">{VERDICTS[row["agrees"]]}</span>'
     where = f'<p class="kd-where">{text["where"]}</p>'
@@ -78,6 +80,10 @@ def _html(row: dict) -> str:
         f"<dt>recomputed</dt><dd>{text['recomputed']}</dd></dl>"
     )
     note = f"<p>{text['note']}</p>" if row["note"] else ""
-    claim = text["claim"] if row["agrees"] else f"<strong>{text['claim']}</strong>"
+    claim = text["claim"]
+    if not row["agrees"]:
+        claim = f"<strong>{claim}</strong>"
+        if len(row["stated"]) + len(row["recomputed"]) < SHORT:
+            claim += f'<p class="kd-where">{text["stated"]} → {text["recomputed"]}</p>'
     line = f"<summary>{verdict} · {claim}</summary>"
     return f"<section><details>{line}{values}{where}{note}</details></section>"

@@ -20,7 +20,7 @@ def test_counts_beside_the_papers(cifar10):
     table = figure.table.set_index("T")
     ours = cifar10.affected_counts().query("comparison == 'SC' and soft_scale == 'T2'")
     ours = ours.set_index("temperature")["significant"]
-    column = "#SC: alone and distilled differ"
+    column = "#SC: alone, distilled"
     assert table.loc[10, f"{column}, measured here"] == ours[10]
     theirs = paper.results("cifar10", "sc").set_index("temperature")["mean"]
     assert table.loc[7, f"{column}, paper"] == theirs[7]

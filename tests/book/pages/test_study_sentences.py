@@ -142,3 +142,28 @@ def test_both_scales_at_the_end(found):
         if run["temperature"] == 40 and run["soft_scale"] == "none":
             run["accuracy"] -= 0.3
     assert "does not simply end where the one trained alone is" in story.scales(weak)
+
+
+@pytest.mark.parametrize(
+    ("study", "crossed", "turned"),
+    [
+        ("cifar100", "above #TC at every temperature", "does not turn back: at T = 40"),
+        ("trifeature", "above #TC at T = 2, 3, 4, 5, 6, 7, 8, 9 and 10", "highest at T = 2 (10)"),
+    ],
+)
+def test_crossing_and_turn_are_read_off_the_counts(study, crossed, turned):
+    found = results.load(study, "laptop")
+    said = story.crossing(found)
+    assert crossed in said and turned in said
+    counts = found.affected_counts()
+    usual = (counts["alpha"] == 0.8) & (counts["soft_scale"] == "T2")
+    sc = counts[usual & (counts["comparison"] == "SC")].set_index("temperature")["significant"]
+    assert f"{sc.max():.0f}" in said and f"{sc[40]:.0f}" in said
+
+
+def test_abbreviations_are_spelled_out_once():
+    said = text.spelled_out("EOD by color, EOD and DPD by texture")
+    assert said.count("equalized odds difference") == 1 and said.endswith(
+        "EOD and DPD (demographic parity difference) by texture"
+    )
+    assert text.spelled_out(said) == said
