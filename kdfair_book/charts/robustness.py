@@ -49,7 +49,7 @@ def other_choices(found: Sweep, *, start: float = 4) -> Figure:
         now = rows[rows["T"] == start]
         listed = ", ".join(f"{c} {n:.1f}" for c, n in zip(now["choice"], now["count"], strict=True))
         says = f"Affected classes between {sides} at T = {start:g}: {listed}."
-        panels.append(Panel(chart, f"#{comparison}: {sides}", says, width=420, height=260))
+        panels.append(Panel(chart, f"#{comparison}: {sides}", says, width=420, height=190))
     table = frame.pivot(index=["comparison", "T"], columns="choice", values="count")
     table = table[order].reset_index().round(1)
     table["comparison"] = "#" + table["comparison"]

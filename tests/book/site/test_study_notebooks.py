@@ -168,7 +168,8 @@ def test_what_was_measured_is_shown_beside_the_paper(name, tmp_path):
     if studies.get(study).in_paper:
         assert "eside the paper" in titles
     if studies.get(study).dataset in ("celeba", "utkface", "hatexplain"):
-        assert "(distances in teacher space)" in said  # people: no input is published
+        assert "(distance inside the teacher)" in titles  # people: no input is published
+        assert "(distance between inputs)" not in titles
     if name == "faces":
         assert badges(run("across")) == {profile, "reported"}
 
