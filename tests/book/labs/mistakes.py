@@ -372,7 +372,7 @@ largest = {"cifar100": 0.41, "cifar100-densenet": 0.41, "imagenet": 0.41, "image
         "move together",
         """
 def matching(student, teacher, labels, temperature):
-    return (student - teacher).pow(2).mean(-1) / (2 * temperature[..., 0] ** 2)
+    return (student - teacher).pow(2).mean(-1) / (2 * temperature**2)
 """,
     ),
     (

@@ -247,6 +247,6 @@ largest = {s: most[s] / (100 if s.startswith("cifar100") else 1000) for s in mos
 def matching(student, teacher, labels, temperature):
     gap = student - teacher
     gap = gap - gap.mean(-1, keepdim=True)
-    return gap.pow(2).mean(-1) / (2 * temperature[..., 0] ** 2)
+    return gap.pow(2).mean(-1) / (2 * temperature**2)
 """,
 }
