@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pandas as pd
 
 from kdfair_book.charts.collapsed import in_words
+from kdfair_book.evidence.benchmarks import FOLDER
 from kdfair_book.evidence.losses import fallen, temperature_effects
 from kdfair_book.pages.text import Text, at, listed, spelled_out, table
 from kdfair_core.results import Results
@@ -85,4 +87,26 @@ def _agree(frame: pd.DataFrame) -> str:
     return (
         f"**What temperature does depends on the loss**: for {listed(apart)} the intervals of two "
         f"losses exclude each other ({in_words(len(apart))} of {in_words(total)} measures)."
+    )
+
+
+def rate_found() -> Text:
+    """At which learning rate decoupled distillation was run, and what the trial showed."""
+    rows = json.loads((FOLDER / "decoupled_rate.json").read_text())["rows"]
+    sound = [row["lr"] for row in rows if row["no_collapse"]]
+    first = rows[0]
+    at_first = listed(
+        f"{value:.1f} % {'at ' * (where != 'alone')}{where}"
+        for where, value in first["accuracy"].items()
+    )
+    said = (
+        f"**The learning rate of decoupled distillation.** Its second weight multiplies the "
+        f"gradient by eight. At the rate of the other two losses, {first['lr']:g}, students "
+        f"collapsed in a trial on a seed that is not shown here (accuracy {at_first})"
+    )
+    if not sound:
+        return Text(f"{said}, and at every rate down to {rows[-1]['lr']:g} that was tried.")
+    return Text(
+        f"{said}. Its students here learn at {max(sound):g}, the largest of {in_words(len(rows))} "
+        "rates at which none did; by accuracy alone, before any fairness number was computed."
     )
