@@ -11,6 +11,7 @@ import pandas as pd
 
 from kdfair_book import claims
 from kdfair_book.evidence.across_studies import TITLES
+from kdfair_book.paper.checks.check import NAMES
 from kdfair_core import studies
 
 #: Verdict -> sign and word: never by color alone.
@@ -22,6 +23,8 @@ SIGNS = {
 }
 
 ASKED = {"classes": "ten classes or more", "groups": "groups of people or things"}
+
+PAPER_COLUMN = "the paper's own tables"
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -54,9 +57,12 @@ class Scorecard:
     ----------
     frame
         From :func:`kdfair_book.claims.scorecard`.
+    paper
+        From :func:`kdfair_book.claims.paper_tables`: a column of its own.
     """
 
     frame: pd.DataFrame
+    paper: pd.DataFrame | None = None
 
     def _repr_html_(self) -> str:
         measured = self.frame[(self.frame["profile"] != "") & (self.frame["study"] != "all")]
@@ -66,6 +72,8 @@ class Scorecard:
             f"{self._regime(study, profile)}</small></th>"
             for study, profile in columns
         )
+        if self.paper is not None:
+            head += f'<th scope="col">{PAPER_COLUMN}<small>do they bear it out?</small></th>'
         body = "".join(self._row(claim, columns) for claim in claims.CLAIMS)
         title = "Verdict on each claim, for each study that was measured"
         return (
@@ -88,7 +96,8 @@ class Scorecard:
         name = f'<th scope="row">{escape(claim.sentence)}{ours}</th>'
         if claim.asks == "studies":
             cells = "; ".join(self._verdict(row) for row in rows.to_dict("records"))
-            return f'<tr>{name}<td colspan="{max(1, len(columns))}">{cells}</td></tr>'
+            paper = self._printed(claim)
+            return f'<tr>{name}<td colspan="{max(1, len(columns))}">{cells}</td>{paper}</tr>'
         cells = ""
         asked = f"asked of studies with {ASKED[claim.asks]}"
         for study, profile in columns:
@@ -96,7 +105,25 @@ class Scorecard:
             found = "".join(f"<div>{self._verdict(row)}</div>" for row in mine.to_dict("records"))
             nothing = f'<span class="kd-not-measured" title="{asked}">· not asked</span>'
             cells += f"<td>{found or nothing}</td>"
-        return f"<tr>{name}{cells}</tr>"
+        return f"<tr>{name}{cells}{self._printed(claim)}</tr>"
+
+    def _printed(self, claim: claims.Claim) -> str:
+        """The cell of the paper's own tables: how many of their verdicts are of which kind."""
+        if self.paper is None:
+            return ""
+        rows = self.paper[self.paper["claim"] == claim.id]
+        if rows.empty:
+            return '<td><span class="kd-not-measured">– not printed</span></td>'
+        lines = []
+        for word in SIGNS:
+            mine = rows[rows["verdict"] == word]
+            if len(mine):
+                why = escape("; ".join(map(printed_cell, mine.to_dict("records"))))
+                lines.append(
+                    f'<div><span class="kd-{word}" title="{why}">{SIGNS[word]} {word}</span>'
+                    f"<small>{len(mine)} of {len(rows)}</small></div>"
+                )
+        return f"<td>{''.join(lines)}</td>"
 
     def _verdict(self, row: dict) -> str:
         """One verdict, with its attribute, linked to the study's page; the numbers on hover."""
@@ -171,6 +198,13 @@ def _reason(row: dict) -> str:
     return f'<tr><th scope="row">{first}</th>' + "".join(
         f"<td>{escape(cell)}</td>" for cell in cells
     ) + "</tr>"  # fmt: skip
+
+
+def printed_cell(row: dict) -> str:
+    """Study and numbers of a verdict from the paper's own tables."""
+    by = f" by {row['attribute']}" if row["attribute"] else ""
+    where = "" if row["study"] == "all" else f"{NAMES[row['study']]}{by}: "
+    return f"{where}{row['why']}"
 
 
 def titled(study: str) -> str:
