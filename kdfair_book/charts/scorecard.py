@@ -26,6 +26,13 @@ ASKED = {"classes": "ten classes or more", "groups": "groups of people or things
 
 PAPER_COLUMN = "the paper's own tables"
 
+POOLED_COLUMN = "all studies together"
+
+#: Endings of the columns of :func:`kdfair_book.claims.pooled` -> what they speak of.
+POOLED = {"these": "these studies", "like": "studies like these"}
+
+NOT_POOLED = '<span class="kd-not-measured">· one study only</span>'
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 _STYLE = """<style>
@@ -59,10 +66,13 @@ class Scorecard:
         From :func:`kdfair_book.claims.scorecard`.
     paper
         From :func:`kdfair_book.claims.paper_tables`: a column of its own.
+    pooled
+        From :func:`kdfair_book.claims.pooled`: another.
     """
 
     frame: pd.DataFrame
     paper: pd.DataFrame | None = None
+    pooled: pd.DataFrame | None = None
 
     def _repr_html_(self) -> str:
         measured = self.frame[(self.frame["profile"] != "") & (self.frame["study"] != "all")]
@@ -72,6 +82,8 @@ class Scorecard:
             f"{self._regime(study, profile)}</small></th>"
             for study, profile in columns
         )
+        if self.pooled is not None:
+            head += f'<th scope="col">{POOLED_COLUMN}<small>pooled, not corrected</small></th>'
         if self.paper is not None:
             head += f'<th scope="col">{PAPER_COLUMN}<small>do they bear it out?</small></th>'
         body = "".join(self._row(claim, columns) for claim in claims.CLAIMS)
@@ -96,8 +108,8 @@ class Scorecard:
         name = f'<th scope="row">{escape(claim.sentence)}{ours}</th>'
         if claim.asks == "studies":
             cells = "; ".join(self._verdict(row) for row in rows.to_dict("records"))
-            paper = self._printed(claim)
-            return f'<tr>{name}<td colspan="{max(1, len(columns))}">{cells}</td>{paper}</tr>'
+            more = self._together(claim) + self._printed(claim)
+            return f'<tr>{name}<td colspan="{max(1, len(columns))}">{cells}</td>{more}</tr>'
         cells = ""
         asked = f"asked of studies with {ASKED[claim.asks]}"
         for study, profile in columns:
@@ -105,7 +117,23 @@ class Scorecard:
             found = "".join(f"<div>{self._verdict(row)}</div>" for row in mine.to_dict("records"))
             nothing = f'<span class="kd-not-measured" title="{asked}">· not asked</span>'
             cells += f"<td>{found or nothing}</td>"
-        return f"<tr>{name}{cells}{self._printed(claim)}</tr>"
+        return f"<tr>{name}{cells}{self._together(claim)}{self._printed(claim)}</tr>"
+
+    def _together(self, claim: claims.Claim) -> str:
+        """The cell of all studies pooled: for these studies, and for studies like these."""
+        if self.pooled is None:
+            return ""
+        rows = self.pooled[self.pooled["claim"] == claim.id]
+        lines = []
+        for row in rows.to_dict("records"):
+            family = f"{row['profile']}, " if rows["profile"].nunique() > 1 else ""
+            for which, said in POOLED.items():
+                word, why = row[f"verdict_{which}"], escape(pooled_numbers(row, which))
+                lines.append(
+                    f'<div><span class="kd-{word}" title="{why}">{SIGNS[word]} {word}</span>'
+                    f"<small>{family}{said}</small></div>"
+                )
+        return f"<td>{''.join(lines) or NOT_POOLED}</td>"
 
     def _printed(self, claim: claims.Claim) -> str:
         """The cell of the paper's own tables: how many of their verdicts are of which kind."""
@@ -198,6 +226,20 @@ def _reason(row: dict) -> str:
     return f'<tr><th scope="row">{first}</th>' + "".join(
         f"<td>{escape(cell)}</td>" for cell in cells
     ) + "</tr>"  # fmt: skip
+
+
+def pooled_numbers(row: dict, which: str) -> str:
+    """What a pooled verdict rests on; ``which`` is a key of :data:`POOLED`."""
+    shown = effect(row | {"low": row[f"low_{which}"], "high": row[f"high_{which}"]})
+    small = "; smaller than what would matter" if too_small(row, which) else ""
+    p = row[f"p_value_{which}"]
+    return f"effect {shown}, p = {p:.2g}, {row['studies']} studies, {row['cells']} cells{small}"
+
+
+def too_small(row: dict, which: str) -> bool:
+    """Whether a pooled effect is there, but its interval ends below what would matter."""
+    smallest = claims.get(row["claim"]).smallest
+    return bool(row[f"verdict_{which}"] == "holds" and row[f"high_{which}"] < smallest)
 
 
 def printed_cell(row: dict) -> str:

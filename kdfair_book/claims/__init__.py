@@ -14,6 +14,7 @@ fixed before any result was looked at. Nobody types a verdict.
 """
 
 from kdfair_book.claims.paper_tables import paper_tables
+from kdfair_book.claims.pooled import pooled
 from kdfair_book.claims.registry import CLAIMS, Claim, get
 from kdfair_book.claims.scoring import LEVEL, VERDICTS, check, judge, scorecard, verdict
 
@@ -26,6 +27,7 @@ __all__ = [
     "get",
     "judge",
     "paper_tables",
+    "pooled",
     "scorecard",
     "verdict",
 ]

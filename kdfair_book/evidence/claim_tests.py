@@ -51,6 +51,8 @@ class Finding:
         The numbers in a sentence.
     attribute : str
         The sensitive attribute, or "".
+    by_seed : tuple of float
+        The effect of each seed, of which ``effect`` is the mean; empty where seeds have none.
     """
 
     statistic: float
@@ -62,6 +64,7 @@ class Finding:
     n: int
     detail: str
     attribute: str = ""
+    by_seed: tuple[float, ...] = ()
 
 
 def uneven(found: Sweep) -> list[Finding]:
@@ -137,6 +140,7 @@ def less_disagreement(found: Sweep) -> list[Finding]:
             test.high,
             test.n,
             detail,
+            by_seed=test.by_seed,
         )
     ]
 
@@ -303,6 +307,7 @@ def _page(trend: trends.Trend, sign: int, detail: str, attribute: str = "") -> F
         n=n,
         detail=detail,
         attribute=attribute,
+        by_seed=tuple(map(float, effects)),
     )
 
 
