@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from kdfair_book.evidence import coverage, pooling_simulated
+from kdfair_book.evidence import coverage, other_tests, pooling_simulated
 
 FOLDER = Path(__file__).parents[2] / "data" / "simulations"
 
@@ -29,6 +29,7 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "coverage": coverage.simulate_coverage,
     "differences": coverage.simulate_difference_coverage,
     "pooling": pooling_simulated.simulate_pooling,
+    "pairing": other_tests.simulate_pairing,
 }
 
 
