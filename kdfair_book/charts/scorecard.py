@@ -242,6 +242,11 @@ def too_small(row: dict, which: str) -> bool:
     return bool(row[f"verdict_{which}"] == "holds" and row[f"high_{which}"] < smallest)
 
 
+def p_value(p: float) -> str:
+    """A p-value with two digits, very small ones as such."""
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
 def printed_cell(row: dict) -> str:
     """Study and numbers of a verdict from the paper's own tables."""
     by = f" by {row['attribute']}" if row["attribute"] else ""

@@ -16,7 +16,7 @@ Already paired in the plain tests: Page's test and the permutations rank or perm
 the paired t-test of disagreement is one, and differences of DPD and EOD redraw the same examples
 and pair runs by seed. Individual fairness is measured on probabilities throughout.
 
-Error rates and power: :func:`simulate_pairing`.
+Error rates and power: :func:`simulate_pairing`, :func:`simulate_probabilities`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ from scipy import special
 
 from kdfair_book.evidence import trends
 from kdfair_book.evidence.claim_tests import Finding, page_finding, path
-from kdfair_book.evidence.class_bias import paired_test
+from kdfair_book.evidence.class_bias import paired_test, teacher_distance
 from kdfair_book.evidence.softening import softmax
-from kdfair_book.evidence.sweep import PAPER_RANGE, NotThere, Sweep
+from kdfair_book.evidence.sweep import PAPER_RANGE, NotThere, Sweep, sweep
 from kdfair_core.metrics.significance import moments, welch_from_moments
+from kdfair_core.results import load
 
 Array = NDArray[Any]
 
@@ -164,4 +165,57 @@ def simulate_pairing(
         for method, share in zip(("Welch", "paired"), rejected, strict=True):
             where = {"seeds": n, "resemblance": resemblance, "effect": effect, "method": method}
             rows.append(where | {"rejected": float(share), "n_studies": n_studies})
+    return pd.DataFrame(rows)
+
+
+CLASSES = (("trifeature", "laptop"), ("cifar10", "laptop"), ("cifar100", "laptop"))
+
+
+def simulate_probabilities(
+    *, n_studies: int = 1000, n_boot: int = 0, level: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
+    """False-positive rate and power of the trend towards the teacher, by decisions and scores.
+
+    Our runs, with temperatures permuted within each seed, which leaves no trend; then a fall is
+    planted. "decisions" is the plain test's distance between class accuracies, "probabilities" the
+    total variation.
+
+    Parameters
+    ----------
+    n_studies : int
+        Simulated studies of each kind.
+    n_boot : int
+        Unused; simulations share their arguments.
+    level : float
+        Tests are one-sided at 1 - level.
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``study``, ``effect`` (share of the mean distance that falls from first to last T),
+        ``method``, ``rejected``, ``n_studies``.
+    """
+    rows = []
+    for number, name in enumerate(CLASSES):
+        found = sweep(load(*name))
+        columns = found.between(*PAPER_RANGE)
+        frame = teacher_distance(found).query("role == 'ds'")
+        plain = frame.pivot(index="seed", columns="temperature", values="distance").to_numpy()
+        measures = {"decisions": plain, "probabilities": teacher_variation(found)[1]}
+        for method, values in measures.items():
+            table = values[:, columns]
+            k = table.shape[1]
+            for effect in (0.0, 0.1, 0.2):
+                rng = np.random.default_rng([seed, number])
+                fall = effect * table.mean() * np.arange(k) / (k - 1)
+                rejected = [
+                    trends.page_test(
+                        rng.permuted(table, axis=1) - fall, alternative="decreasing"
+                    ).p_value
+                    <= 1 - level
+                    for _ in range(n_studies)
+                ]
+                where = {"study": name[0], "effect": effect, "method": method}
+                rows.append(where | {"rejected": np.mean(rejected), "n_studies": n_studies})
     return pd.DataFrame(rows)

@@ -30,6 +30,7 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "differences": coverage.simulate_difference_coverage,
     "pooling": pooling_simulated.simulate_pooling,
     "pairing": other_tests.simulate_pairing,
+    "probabilities": other_tests.simulate_probabilities,
 }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book import claims
-from kdfair_book.charts.scorecard import POOLED, SIGNS, effect, too_small
+from kdfair_book.charts.scorecard import POOLED, SIGNS, effect, p_value, too_small
 from kdfair_book.evidence import simulations
 from kdfair_book.evidence.pooling_simulated import CELLS, DL, HK, LIKE, STOUFFER, THESE
 from kdfair_book.pages.claim_sentences import told
@@ -61,8 +61,8 @@ def details(pooled: pd.DataFrame) -> Folded:
             word = row[f"verdict_{which}"]
             shown = effect(row | {end: row[f"{end}_{which}"] for end in ("low", "high")})
             small = ", too small to matter" if too_small(row, which) else ""
-            p = row[f"p_value_{which}"]
-            cells[name] = f"{SIGNS[word]} {word}{small}: {shown}, p = {_p(p)}"
+            p = p_value(row[f"p_value_{which}"])
+            cells[name] = f"{SIGNS[word]} {word}{small}: {shown}, p = {p}"
         cells["I²; τ"] = (
             "–" if np.isnan(row["i2"]) else f"{100 * row['i2']:.0f} %; {row['tau']:.2g}"
         )
@@ -89,7 +89,3 @@ def simulated() -> Text:
         f"studies like these. *Spread* is the deviation of true effects between studies: with it, "
         f"just these studies do have an effect.\n\n{table(percent.reset_index())}"
     )
-
-
-def _p(p: float) -> str:
-    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"

@@ -24,14 +24,16 @@ def card():
     return scoring._decided(pd.concat([*parts, twice], ignore_index=True), 0.05)
 
 
-def test_a_study_counts_once(card):
+@pytest.mark.parametrize("claim", ["dpd-falls", "eod-below-nds"])
+def test_a_study_counts_once(card, claim):
     found = claims.pooled(card).set_index("claim")
-    row = found.loc["eod-falls"]
+    row = found.loc[claim]
     assert (row["studies"], row["cells"]) == (2, 3)
     without = claims.pooled(card[card["attribute"] != "texture"]).set_index("claim")
     for name in ("effect", "p_value_these", "p_value_like", "q"):
-        np.testing.assert_allclose(row[name], without.loc["eod-falls", name])
-    effects = card.query("claim == 'eod-falls' and attribute == 'color'")["effect"]
+        np.testing.assert_allclose(row[name], without.loc[claim, name])
+    mine = card[(card["claim"] == claim) & (card["attribute"] == "color")]
+    effects = mine["effect"].to_numpy(dtype=float)
     assert row["effect"] == pytest.approx(effects.mean())
     p = stats.ttest_1samp(effects, 0, alternative="greater").pvalue
     assert row["p_value_like"] == pytest.approx(p)
