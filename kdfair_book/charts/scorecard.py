@@ -36,14 +36,14 @@ NOT_POOLED = '<span class="kd-not-measured">· one study only</span>'
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 _STYLE = """<style>
-.kd-score { border-collapse: collapse; font-size: 0.85rem; }
+.kd-score { border-collapse: collapse; font-size: 0.8rem; }
 .kd-score th, .kd-score td { border-bottom: 1px solid var(--kd-grid, #8888);
-  padding: 0.35rem 0.4rem; text-align: left; vertical-align: top; }
+  padding: 0.3rem 0.25rem; text-align: left; vertical-align: top; }
 .kd-score thead th { vertical-align: bottom; }
-.kd-score tbody th { font-weight: 400; min-width: 10.5rem; }
+.kd-score tbody th { font-weight: 400; min-width: 8.5rem; }
 .kd-score a { text-decoration: none; }
 .kd-score a:hover, .kd-score a:focus { text-decoration: underline; }
-.kd-score small { display: block; font-size: 0.75rem; opacity: 0.85; }
+.kd-score small { display: block; font-size: 0.7rem; opacity: 0.85; }
 .kd-holds { color: var(--kd-ds, #0b62a5); font-weight: 700; white-space: nowrap; }
 .kd-fails { color: var(--kd-mark, #a8124f); font-weight: 700; white-space: nowrap; }
 .kd-undecided, .kd-not-measured { color: var(--kd-muted, #4f5964); white-space: nowrap; }
@@ -82,10 +82,10 @@ class Scorecard:
             f"{self._regime(study, profile)}</small></th>"
             for study, profile in columns
         )
-        if self.pooled is not None:
-            head += f'<th scope="col">{POOLED_COLUMN}<small>pooled, not corrected</small></th>'
         if self.paper is not None:
-            head += f'<th scope="col">{PAPER_COLUMN}<small>do they bear it out?</small></th>'
+            head = f'<th scope="col">{PAPER_COLUMN}<small>tested alike</small></th>{head}'
+        if self.pooled is not None:
+            head += f'<th scope="col">{POOLED_COLUMN}<small>pooled, beside the cells</small></th>'
         body = "".join(self._row(claim, columns) for claim in claims.CLAIMS)
         title = "Verdict on each claim, for each study that was measured"
         return (
@@ -105,11 +105,11 @@ class Scorecard:
     def _row(self, claim: claims.Claim, columns: list[list[str]]) -> str:
         rows = self.frame[self.frame["claim"] == claim.id]
         ours = "<small>our question, not the paper's claim</small>" if claim.ours else ""
-        name = f'<th scope="row">{escape(claim.sentence)}{ours}</th>'
+        name = f'<th scope="row">{escape(claim.sentence)}{ours}</th>{self._printed(claim)}'
         if claim.asks == "studies":
             cells = "; ".join(self._verdict(row) for row in rows.to_dict("records"))
-            more = self._together(claim) + self._printed(claim)
-            return f'<tr>{name}<td colspan="{max(1, len(columns))}">{cells}</td>{more}</tr>'
+            wide = f'<td colspan="{max(1, len(columns))}">{cells}</td>'
+            return f"<tr>{name}{wide}{self._together(claim)}</tr>"
         cells = ""
         asked = f"asked of studies with {ASKED[claim.asks]}"
         for study, profile in columns:
@@ -117,7 +117,7 @@ class Scorecard:
             found = "".join(f"<div>{self._verdict(row)}</div>" for row in mine.to_dict("records"))
             nothing = f'<span class="kd-not-measured" title="{asked}">· not asked</span>'
             cells += f"<td>{found or nothing}</td>"
-        return f"<tr>{name}{cells}{self._together(claim)}{self._printed(claim)}</tr>"
+        return f"<tr>{name}{cells}{self._together(claim)}</tr>"
 
     def _together(self, claim: claims.Claim) -> str:
         """The cell of all studies pooled: for these studies, and for studies like these."""

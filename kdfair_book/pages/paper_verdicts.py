@@ -48,7 +48,7 @@ def summary(printed: pd.DataFrame) -> Text:
     held = f"{everywhere} claim holds" if everywhere == 1 else f"{everywhere} claims hold"
     worst = f"; {'; '.join(failing)}" if failing else ""
     return Text(
-        f"**Do the claims follow from the paper's own tables?** The last column tests its printed "
+        f"**Do the claims follow from the paper's own tables?** The first column tests its printed "
         f"means and deviations by the same rule: {len(printed)} verdicts on {len(kinds)} claims, "
         f"{told(printed['verdict'].value_counts())}. {held} wherever printed{worst}. "
         f"These tests know the luck of training, not that of the test examples."
