@@ -28,10 +28,10 @@ NAMES = {
 COUNTS = ("sc", "tc")
 CHANCE = "[chance]"
 NOTE = (
-    f"{CHANCE}: the 95 % interval holds zero, chance alone explains the difference. DPD and EOD "
-    "are corrected for what noise adds to a largest difference (bias-corrected, 95 % interval); "
-    "what groups with equal rates would show is in the column of chance. The paper calls the "
-    "student alone NDS and the distilled student DS."
+    f"{CHANCE}: the 95 % interval includes zero, so chance alone can explain the difference. DPD "
+    "(demographic parity difference) and EOD (equalized odds difference) are bias-corrected: what "
+    "noise adds to a largest difference is taken out; the column of chance says what groups with "
+    "equal rates would show. The paper calls the student alone NDS and the distilled student DS."
 )
 
 

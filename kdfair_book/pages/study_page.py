@@ -394,10 +394,8 @@ class Page:
 
     def _waits(self, what: str) -> Text:
         """Nothing to show until the study is measured."""
-        instead = " The paper prints no numbers to show instead." if self.study.in_paper else ""
-        return Text(
-            f"*Here stands {what}, once the study is measured with the command above.{instead}*"
-        )
+        instead = ", and the paper prints no numbers of it" if self.study.in_paper else ""
+        return Text(f"*Not measured here yet{instead}: {what}.*")
 
     def _silent(self, what: str) -> Text:
         """The paper does not say."""
