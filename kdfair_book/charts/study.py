@@ -88,7 +88,7 @@ def fairness(
     alpha, soft_scale
         Which distilled students; ``soft_scale="both"`` draws both scalings.
     metrics
-        Which panels, out of accuracy, eod, dpd.
+        Which panels: any of "accuracy", "eod" and "dpd".
 
     Raises
     ------

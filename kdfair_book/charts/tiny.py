@@ -37,7 +37,7 @@ def intervals_svg(rows: list[Interval], *, unit: str, says: str) -> str:
     unit : str
         Title of the axis.
     says : str
-        What it shows, for a reader who does not see it.
+        Text alternative: what the chart shows.
     """
     low = min(0.0, *(row.low for row in rows))
     high = max(0.0, *(row.high for row in rows))

@@ -172,8 +172,8 @@ CUT = """() => {
         const over = Math.max(part.scrollWidth, box.scrollWidth) - box.clientWidth;
         if (over > 1 && !box.closest("[tabindex='0']")) cut.push(part.textContent.slice(0, 60));
         for (const cell of part.querySelectorAll("td, th"))
-            if (cell.scrollWidth > cell.clientWidth + 1 && getComputedStyle(cell).overflow !== "visible")
-                cut.push(cell.textContent);
+            if (cell.scrollWidth > cell.clientWidth + 1
+                && getComputedStyle(cell).overflow !== "visible") cut.push(cell.textContent);
     }
     return cut;
 }"""
