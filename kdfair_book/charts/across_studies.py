@@ -76,7 +76,8 @@ def _pick() -> tuple[alt.Parameter, dict[str, Any]]:
 def _looks(names: Sequence[str]) -> dict[str, Any]:
     """Color, dash and shape of each study, the same in every chart of its kind."""
     groups = by_attribute()
-    order = groups if set(names) <= set(groups) else everyone()
+    classes = [name for name in everyone() if name not in groups]
+    order = next(kind for kind in (groups, classes, everyone()) if set(names) <= set(kind))
     at = [order.index(name) for name in names]
     # One column: how many would fit depends on the width, which depends on the legend's height.
     legend = alt.Legend(

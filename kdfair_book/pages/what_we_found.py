@@ -454,7 +454,8 @@ def gain(found: list[Results]) -> Answer | None:
         sentence=(
             f"At T = {AT:g} a distilled student is more accurate than the same network trained "
             f"alone in {_of(len(up), len(rows))} studies{after}. "
-            f"{_in_regime(inside, len(used)).capitalize()} in the paper's regime, so the sizes are "
+            f"{_in_regime(inside, len(used)).capitalize()} in the paper's regime (accuracy and "
+            "gain near the paper's), so the sizes are "
             f"{'not' if not inside else 'only there'} the paper's."
         ),
         rows=rows,
@@ -473,7 +474,14 @@ def effects_of_accuracy(mine: Sweep) -> pd.DataFrame:
 
 
 def not_known(card: pd.DataFrame) -> Text:
-    """What the studies do not decide, counted on a scorecard."""
+    """What the studies do not decide, counted on a scorecard.
+
+    Parameters
+    ----------
+    card : DataFrame
+        From :func:`kdfair_book.claims.scorecard`; after
+        :func:`kdfair_book.pages.deciding.complete` also what would decide it is counted.
+    """
     measured = card[(card["verdict"] != "not measured") & (card["profile"] != "smoke")]
     fair = measured[measured["claim"].str.match(r"(dpd|eod)-")]
     open_ = int((fair["verdict"] == "undecided").sum())
@@ -487,12 +495,32 @@ def not_known(card: pd.DataFrame) -> Text:
         f"**What is not known.** Whether distillation makes models fairer: {open_} of {len(fair)} "
         "verdicts on differences between groups are undecided (in positive answers: DPD, "
         "demographic parity difference; in error rates: EOD).",
+        *_deciding(fair),
         "Which classes are affected: counts say how many, not which.",
         "Whether the paper's sentences hold where the paper looked: "
         f"{_in_regime(inside, len(same))} in its regime of accuracy and gain.",
         "[What would decide each of them](claims.ipynb) is on the scorecard.",
     ]
     return Text(" ".join(said))
+
+
+def _deciding(fair: pd.DataFrame) -> list[str]:
+    """What the undecided verdicts lack, in a sentence; none where that was not computed."""
+    if "missing" not in fair:
+        return []
+    lacks = [one.short for one in fair.loc[fair["verdict"] == "undecided", "missing"]]
+    counts = {kind: lacks.count(kind) for kind in LACKS}
+    counts["more seeds"] += len(lacks) - sum(counts.values())  # so many seeds, so many hours
+    told = [f"{n} {LACKS[kind]}" for kind, n in counts.items() if n]
+    return [f"Of these, by the measured spread, {listed(told)}."] if told else []
+
+
+LACKS = {
+    "more seeds": "would be decided by training more seeds",
+    "more examples": "need a larger test set",
+    "too small to matter": "are about effects too small to matter",
+    "no number of seeds": "by no number of seeds",
+}
 
 
 # helpers

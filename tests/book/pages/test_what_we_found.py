@@ -7,7 +7,7 @@ import pytest
 from kdfair_book import claims
 from kdfair_book.evidence import disagreement_reduction, sweep
 from kdfair_book.evidence.regime import regime
-from kdfair_book.pages import claim_sentences
+from kdfair_book.pages import claim_sentences, deciding
 from kdfair_book.pages import what_we_found as found
 from kdfair_core import results, studies
 
@@ -114,6 +114,16 @@ def test_what_is_not_known_is_counted_on_the_scorecard():
     inside = sum(regime(results.load(name)).same for name in STUDIES)
     named = "none of the" if inside == 0 else found._of(inside, len(STUDIES))
     assert f"where the paper looked: {named}" in said
+
+
+def test_what_would_decide_the_undecided_is_counted():
+    card = deciding.complete(claims.scorecard())
+    fair = card[card["claim"].str.match(r"(dpd|eod)-") & (card["verdict"] == "undecided")]
+    said = found.not_known(card).split("Of these, ")[1].split(". ")[0]
+    assert sum(map(int, re.findall(r"\d+", said))) == len(fair)
+    examples = sum(one.short == "more examples" for one in fair["missing"])
+    assert (f"{examples} need a larger test set" in said) == bool(examples)
+    assert "Of these" not in found.not_known(claims.scorecard())
 
 
 def test_without_results_there_are_no_findings():
