@@ -40,7 +40,7 @@ def audit(
     delimiter: str | None = None,
     title: str | None = None,
 ) -> AuditReport:
-    """Ask what distillation changed for whom.
+    """Audit a distilled model's predictions: what distillation changed, and for whom.
 
     Parameters
     ----------
