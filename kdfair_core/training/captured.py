@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 Work = Callable[[], Tensor]
+Replay = Callable[[], object]
 
 WARM_UP = 3
 """Runs before recording: libraries choose their kernels, compilers compile, optimizers remember."""
@@ -31,7 +32,7 @@ def stream(name: str) -> torch.cuda.Stream:
     return vars(_streams)[key]
 
 
-def cuda_graph(work: Work) -> tuple[Work, Tensor]:
+def cuda_graph(work: Work) -> tuple[Replay, Tensor]:
     """Warm up and record ``work`` on a GPU: what replays it, and where its result then lies."""
     here, aside = torch.cuda.current_stream(), stream("recording")
     aside.wait_stream(here)
@@ -68,10 +69,10 @@ class Captured:
         self,
         function: Callable[..., Tensor],
         state: Callable[[], Sequence[Tensor]] = tuple,
-        record: Callable[[Work], tuple[Work, Tensor]] = cuda_graph,
+        record: Callable[[Work], tuple[Replay, Tensor]] = cuda_graph,
     ) -> None:
         self.function, self.state, self.record = function, state, record
-        self.replay: Work | None = None
+        self.replay: Replay | None = None
         self.shapes: list[torch.Size | None] | None = None
 
     def __call__(self, *inputs: Tensor | None) -> Tensor:

@@ -42,7 +42,7 @@ def taught(captured, optimizer, *, resumed=None, wanted=True, sizes=(8, 8, 5, 8)
     recipe = Recipe(optimizer=optimizer, lr=0.05)
     one = make_optimizer(recipe, list(learners.trained.parameters()))
     if resumed:
-        learners.load(resumed, one)
+        learners.load(copy.deepcopy(resumed), one)
     lesson = Lesson(*torch.tensor([(1.0, 0.0, 1.0), (2.0, 0.8, 4.0), (4.0, 0.5, 16.0)]).T)
     step = Step(learners, one, lesson, "fp32")
     make_step = Captured(step, step.changes, eager) if captured else step
