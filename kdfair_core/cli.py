@@ -1,6 +1,6 @@
 """The command line: ``kdfair COMMAND``, or ``python -m kdfair_core COMMAND``.
 
-The commands ``studies``, ``run``, ``publish`` and ``store`` are the core's. Those of other packages
+The commands ``studies``, ``run`` and ``publish`` are the core's. Those of other packages
 are found by entry points of the group ``kdfair.commands``, each a module with ``SUMMARY``,
 ``add_arguments`` and ``main``, so that the core imports none of them.
 
@@ -372,15 +372,8 @@ def _publish_study(args: argparse.Namespace, name: str, *, replace: bool = False
     return 0
 
 
-def _prepare_store(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-    from kdfair_core import packing
-
-    return _prepare_other(packing, parser)
-
-
 COMMANDS: dict[str, tuple[str, Callable]] = {
     "studies": ("list every study with what is measured and what is missing", _prepare_studies),
     "run": ("train what is missing of a study", _prepare_run),
     "publish": ("publish the runs of a study under data/", _prepare_publish),
-    "store": ("pack runs and checkpoints to travel, and unpack them", _prepare_store),
 }

@@ -21,6 +21,7 @@ from kdfair_core.checkpoints import Checkpoint
 from kdfair_core.files import Damaged, safe_name, sync_folder, workplace
 from kdfair_core.runs import RunStore
 
+SUMMARY = "pack runs and checkpoints to travel, and unpack them"
 FORMAT = 1
 CHECKPOINTS = ".checkpoints"
 _CHUNK = 2**20
