@@ -58,7 +58,7 @@ def examples(study: Study, profile: str) -> tuple[int, int]:
         For a data set whose size is not known here.
     """
     options = study.profile(profile).dataset
-    known = EXAMPLES.get(study.dataset, (None, None))
+    known: tuple[int | None, int | None] = EXAMPLES.get(study.dataset, (None, None))
     if study.dataset == "celeba" and options.get("balance", True):
         known = (BALANCED.get(options.get("label", ""), known[0]), known[1])
     train, test = options.get("n_train") or known[0], options.get("n_test") or known[1]

@@ -6,6 +6,7 @@ weights safetensors, the rest JSON.
 
     <root>/<study>/<profile>/<run name>/   run.json, one .npy an array, weights.safetensors
     <root>/.checkpoints/                   training under way
+    <root>/.claims/                        which runs a process is training
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ import numpy as np
 
 from kdfair_core import asked
 from kdfair_core.checkpoints import Checkpoint
+from kdfair_core.claims import Claim, Folder, take
 from kdfair_core.files import (
     Damaged,
     DiskFull,
@@ -273,6 +275,20 @@ class RunStore:
         parts = [safe_name(part, "checkpoint") for part in name.split("/")]
         path = self.root.joinpath(".checkpoints", *parts)
         return Checkpoint(path.with_name(path.name + ".safetensors"), identity)
+
+    def claim(self, study: str, profile: str, names: Iterable[str]) -> Claim | None:
+        """Claim runs for this process; None while another one trains any of them.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Of runs (see `run_name`), stored or not.
+        """
+        self._profile(study, profile)  # names that cannot be
+        return take(self._claims(study, profile), names)
+
+    def _claims(self, study: str, profile: str) -> Folder:
+        return Folder(self.root / ".claims" / study / profile)
 
     def _profile(self, study: str, profile: str) -> Path:
         return self.root / safe_name(study, "study") / safe_name(profile, "profile")

@@ -13,10 +13,12 @@ from torch import nn
 from tqdm import tqdm
 
 from kdfair_core import asked, datasets, models, studies
+from kdfair_core.claims import Claim
 from kdfair_core.datasets import Dataset
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Study
 from kdfair_core.training.batches import stable_seed
+from kdfair_core.training.claimed import train_claimed
 from kdfair_core.training.loop import OutOfTime
 from kdfair_core.training.plan import Identity, Sweep, narrowed, plan
 from kdfair_core.training.sweep import FinishedRun, train_sweep
@@ -140,14 +142,26 @@ def run_sweeps(
         disable=not progress,
         desc="/".join(str(sweeps[0].students[0][key]) for key in ("study", "profile")),
     ) as bar:
-        how |= {"checkpoints": store.checkpoint, "deadline": deadline, "tick": bar.update}
-        for sweep in sweeps:
-            try:
-                for finished in train_sweep(sweep, views, build, **how):
-                    written += store_runs(store, finished)
-            except OutOfTime:
-                bar.write(f"time limit reached in seed {sweep.seed}; run again to go on")
-                break
+        how |= {"checkpoints": store.checkpoint, "deadline": deadline}
+        n_train = len(views.dataset.train)
+
+        def train(sweep: Sweep, claim: Claim) -> None:
+            nonlocal written
+
+            def tick(steps: int) -> None:
+                claim.check()
+                bar.update(steps)
+
+            for finished in train_sweep(sweep, views, build, tick=tick, **how):
+                written += store_runs(store, finished)
+
+        def skipped(sweep: Sweep) -> None:
+            bar.update(sweep.steps(n_train))
+
+        try:
+            train_claimed(sweeps, store, train, deadline=deadline, skipped=skipped)
+        except OutOfTime:
+            bar.write("time limit reached; run again to go on")
     return written
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from kdfair_cluster import costs
-from kdfair_cluster.plan_command import Costs
+from kdfair_cluster.planning import Costs
 from kdfair_cluster.schedule import Timeline, simulate, tasks, usual_split
 from kdfair_core import cli, studies
 from kdfair_core.runs import run_name
