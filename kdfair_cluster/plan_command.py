@@ -47,13 +47,13 @@ def main(args: argparse.Namespace) -> int:
 def _costs(name: str, profile: str, rates: Rates, runs: str | None) -> Costs:
     from kdfair_cluster.planning import Costs
     from kdfair_core import studies
-    from kdfair_core.runs import RunStore
+    from kdfair_core.runs import open_store
     from kdfair_core.training.plan import plan
 
     study = studies.get(name)
     if runs is None:
         return Costs(study, profile, rates)
-    return Costs(study, profile, rates, plan(study, profile, has=RunStore(runs).has))
+    return Costs(study, profile, rates, plan(study, profile, has=open_store(runs).has))
 
 
 def _machine(about: dict[str, Any]) -> str:

@@ -23,6 +23,8 @@ def main(args: argparse.Namespace) -> int:
     from kdfair_cluster.packing import pack, unpack
     from kdfair_core.runs import RunStore
 
+    if "://" in args.runs:
+        raise ValueError(f"runs is {args.runs}; expected a folder: a bucket needs no packs")
     store = RunStore(args.runs)
     if args.what == "pack":
         paths = pack(store, args.out, study=args.study, part_mib=args.part_mib)

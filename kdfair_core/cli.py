@@ -118,7 +118,9 @@ _minutes = _number("time limit", _TINY, 1e9, "a positive number of minutes")
 
 
 def _add_places(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
-    parser.add_argument("--runs", metavar="DIR", default="runs", help="the run store (./runs)")
+    parser.add_argument(
+        "--runs", metavar="DIR", default="runs", help="the run store: a folder or s3://... (./runs)"
+    )
     parser.add_argument(
         "--results", metavar="DIR", help="published results ($KDFAIR_RESULTS, data)"
     )
@@ -127,9 +129,9 @@ def _add_places(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
 
 
 def _store(args: argparse.Namespace) -> RunStore:
-    from kdfair_core.runs import RunStore
+    from kdfair_core.runs import open_store
 
-    return RunStore(args.runs)
+    return open_store(args.runs)
 
 
 # studies

@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ from kdfair_core.files import (
 )
 
 __all__ = ["ROLES", "Checkpoint", "Damaged", "DiskFull", "Run", "RunStore"]
-__all__ += ["identity_hash", "order", "run_name"]
+__all__ += ["identity_hash", "open_store", "order", "run_name"]
 
 ROLES = ("teacher", "nds", "ds", "null")
 """Teacher, non-distilled student, distilled student, and the null control: a second,
@@ -307,6 +308,26 @@ class RunStore:
             warnings.warn(f"{error} (it counts as missing)", stacklevel=3)
             return False
         return True
+
+
+def open_store(place: str | os.PathLike[str]) -> RunStore:
+    """The store in a folder, or in what a URL such as ``s3://bucket/prefix`` names.
+
+    Other packages bring kinds of URL by the entry points ``kdfair.stores``.
+
+    Raises
+    ------
+    ValueError
+        For a URL of a kind that is not known.
+    """
+    scheme, url, _ = str(place).partition("://")
+    if not url:
+        return RunStore(place)
+    known = {entry.name: entry for entry in metadata.entry_points(group="kdfair.stores")}
+    if scheme not in known:
+        listed = "".join(f", {name}://" for name in sorted(known))
+        raise ValueError(f"no run store is known for {place}; expected a folder{listed}")
+    return known[scheme].load()(str(place))
 
 
 def order(identity: Mapping[str, Any]) -> tuple:
