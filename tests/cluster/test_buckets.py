@@ -193,12 +193,12 @@ def test_bad_places_are_one_sentence(bucket, url, said, capsys):
 
 
 def test_a_bucket_without_rights_is_one_sentence(bucket, monkeypatch, capsys):
-    def refused(self, path, *args, **kwargs):
+    async def refused(self, path, *args, **kwargs):
         raise PermissionError("Access Denied")
 
     import s3fs
 
-    monkeypatch.setattr(s3fs.S3FileSystem, "pipe_file", refused)
+    monkeypatch.setattr(s3fs.S3FileSystem, "_pipe_file", refused)
     command = "run trifeature --profile smoke --seeds 0 --quiet --runs".split()
     assert cli.main([*command, bucket]) == 2
     err = capsys.readouterr().err
