@@ -245,6 +245,16 @@ def _prepare_run(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
         metavar="MINUTES",
         help="then stop; the same command goes on from there",
     )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="train on Ray: on this machine's devices, or those of a cluster (auto, host:port)",
+    )
+    parser.add_argument(
+        "--split", type=int, metavar="N", help="with --ray, groups of each seed's students"
+    )
     parser.add_argument("--publish", action="store_true", help="publish what is stored afterwards")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_places(parser)
@@ -286,6 +296,8 @@ def _train(args: argparse.Namespace, study: str, options: dict[str, Any]) -> int
             time_limit=args.time_limit,
             data_root=args.data,
             progress=not args.quiet,
+            ray=args.ray,
+            split=args.split,
             **options,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ def run_study(
     time_limit: float | None = None,
     data_root: str | os.PathLike[str] | None = None,
     progress: bool = True,
+    ray: str | None = None,
+    split: int | None = None,
 ) -> int:
     """Train what is missing of a study, and store each run as its sweep finishes.
 
@@ -69,6 +72,11 @@ def run_study(
         Where data sets lie; see :func:`kdfair_core.datasets.load`.
     progress : bool
         Draw a progress bar with the time left.
+    ray : str, optional
+        Train on Ray (see `kdfair_cluster`): the address of a cluster, "auto", or "local" to start
+        it on this machine.
+    split : int, optional
+        On Ray, groups of each seed's students.
 
     Returns
     -------
@@ -96,6 +104,22 @@ def run_study(
     sweeps = [s for s in plan(study, profile, has=store.has, seeds=seeds) if s.missing]
     if not sweeps:
         return 0
+    if ray is not None:
+        return engine("ray")(
+            sweeps,
+            study,
+            profile,
+            store,
+            address=ray,
+            split=split,
+            device=device,
+            compiled=compiled,
+            time_limit=limit,
+            data_root=data_root,
+            progress=progress,
+        )
+    if split is not None:
+        raise ValueError(f"split is {split}, and ray is not given: only tasks on Ray are split")
     options = study.profile(profile).dataset
     if study.load is None:
         dataset = datasets.load(study.dataset, root=data_root, **options)
@@ -115,6 +139,12 @@ def run_study(
         progress=progress,
         compiled=compiled,
     )
+
+
+def engine(name: str) -> Callable[..., int]:
+    """What trains sweeps elsewhere: an entry point of the group ``kdfair.engines``."""
+    found = {entry.name: entry for entry in metadata.entry_points(group="kdfair.engines")}
+    return found[asked.choice("engine", name, found)].load()
 
 
 def run_sweeps(
