@@ -25,6 +25,7 @@ from kdfair_cluster.ray_tasks import Job
 from kdfair_cluster.schedule import Task, tasks, usual_split
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Study
+from kdfair_core.training.learners import STACK
 from kdfair_core.training.plan import Sweep
 
 HERE = "local"
@@ -94,7 +95,9 @@ def run_on_ray(
             ray_tasks.data_folder(data_root),
             None if time_limit is None else time.time() + 60 * time_limit,
         )
-        todo = tasks(sweeps, _split(sweeps, study, profile, devices) if split is None else split)
+        if split is None:
+            split = _split(sweeps, study, profile, devices)
+        todo = tasks(sweeps, split, 1 if gpus else _together(study, profile))
         before = _stored(store, sweeps)
         driver = _Driver(ray, job, todo, store, gpus)
         driver.run(progress=progress)
@@ -254,6 +257,12 @@ def _split(sweeps: Sequence[Sweep], study: Study, profile: str, devices: int) ->
         return usual_split(sweeps, devices)
 
 
+def _together(study: Study, profile: str) -> int:
+    """Students that a CPU runs as one program."""
+    stacks = study.build is not None or study.profile(profile).student == "lenet5"
+    return STACK if stacks else 1
+
+
 def _wants_gpus(ray: Any, device: str) -> bool:
     there = ray.cluster_resources().get("GPU", 0) >= 1
     if device.startswith("cuda") and not there:
@@ -269,6 +278,7 @@ def _devices(ray: Any, gpus: bool) -> int:
 def _connected(address: str) -> Any:
     """Inside, Ray; disconnected afterwards, and ended if it was started here."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # cores may be busy
     try:
         import ray
     except ImportError:

@@ -13,8 +13,9 @@ from kdfair_cluster.schedule import Task
 from kdfair_core import datasets
 from kdfair_core.claims import Claim
 from kdfair_core.runs import open_store
-from kdfair_core.studies import Study
+from kdfair_core.studies import Study, recipe_of
 from kdfair_core.training.claimed import train_claimed
+from kdfair_core.training.compiling import pays
 from kdfair_core.training.loop import OutOfTime
 from kdfair_core.training.memory import kept_memory
 from kdfair_core.training.plan import Sweep
@@ -59,6 +60,11 @@ def train_task(job: Job, task: Task, report: Callable[[str, int], Any] | None = 
     views = _views(job.study.name, job.profile, job.data_root, job.device, _Hidden(job.study))
     build = (job.study.build or catalogue_networks)(views.dataset)
     deadline = None if job.ends is None else time.monotonic() + job.ends - time.time()
+    compiled = job.compiled
+    if compiled is None and views.dataset.kind == "images":
+        # as one process would decide for all of the seed's networks
+        recipe = recipe_of(task.sweep.to_train()[0]["recipe"])
+        compiled = pays(len(views.dataset.train) * recipe.epochs * task.company, views.device)
     steps, said = 0, 0.0
 
     def told(more: int) -> None:
@@ -81,7 +87,7 @@ def train_task(job: Job, task: Task, report: Callable[[str, int], Any] | None = 
             checkpoints=store.checkpoint,
             deadline=deadline,
             tick=tick,
-            compiled=job.compiled,
+            compiled=compiled,
         ):
             store_runs(store, finished)
 

@@ -24,11 +24,14 @@ class Task:
         With what the task trains as its missing runs.
     rank : tuple
         Teachers first, then students, then null seeds; the smallest goes first.
+    company : int
+        Networks that would learn together in one process.
     """
 
     name: str
     sweep: Sweep
     rank: tuple[int, int, int]
+    company: int = 1
 
     @property
     def kind(self) -> str:
@@ -43,11 +46,20 @@ def usual_split(sweeps: Sequence[Sweep], devices: int) -> int:
     return max(1, min(most, -(-devices // max(1, len(seeds)))))
 
 
-def tasks(sweeps: Iterable[Sweep], split: int) -> list[Task]:
+def tasks(sweeps: Iterable[Sweep], split: int, together: int = 1) -> list[Task]:
     """The missing runs of sweeps as tasks, the one to begin with first.
 
     A group is made of all students that were asked for, stored or not, so that it keeps its
     checkpoint; the same split of the same request gives the same groups.
+
+    Parameters
+    ----------
+    sweeps : iterable of Sweep
+    split : int
+        Groups of each seed's students, at most.
+    together : int
+        Students that one process runs as one program: groups hold whole programs, so that sums are
+        made in the same order.
 
     Raises
     ------
@@ -66,19 +78,23 @@ def tasks(sweeps: Iterable[Sweep], split: int) -> list[Task]:
         if name in missing:
             alone = replace(sweep, students=(), missing=(name,))
             made.append(Task(f"seed {sweep.seed}, teacher", alone, (0, sweep.seed, 0)))
-        groups = _groups(sweep.students, split)
+        company = sum(run_name(i) in missing for i in sweep.students)
+        groups = _groups(sweep.students, split, together)
         for k, group in enumerate(groups, 1):
             names = tuple(n for i in group if (n := run_name(i)) in missing)
             if names:
                 one = replace(sweep, students=group, missing=names)
                 part = f"students {k} of {len(groups)}" if len(groups) > 1 else "students"
-                made.append(Task(f"seed {sweep.seed}, {part}", one, (1, sweep.seed, k)))
+                made.append(Task(f"seed {sweep.seed}, {part}", one, (1, sweep.seed, k), company))
     return sorted(made, key=lambda task: task.rank)
 
 
-def _groups(students: tuple, split: int) -> list[tuple]:
-    n, count = len(students), min(split, len(students))
-    cuts = [n * k // count for k in range(count + 1)] if count else [0]
+def _groups(students: tuple, split: int, together: int) -> list[tuple]:
+    n = len(students)
+    # a network left over would run by itself, and not as a program
+    starts = [k for k in range(0, n, together) if n - k > 1 or k == 0 or together == 1]
+    count = min(split, len(starts)) if n else 0
+    cuts = [starts[len(starts) * k // count] for k in range(count)] + [n]
     return [students[a:b] for a, b in pairwise(cuts)]
 
 

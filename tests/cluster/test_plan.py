@@ -67,6 +67,18 @@ def test_tasks_train_every_missing_run_once(sweeps, split):
     assert kinds.count("students") == 5 * min(split, 14)
 
 
+def test_groups_hold_whole_programs(sweeps):
+    """Students that run four as one program are cut between programs, none left by itself."""
+    sizes = {}
+    for n in (1, 4, 5, 8, 9, 14):
+        (sweep,) = sweeps[:1]
+        few = dataclasses.replace(sweep, students=sweep.students[:n])
+        todo = [t for t in tasks([few], 99, together=4) if t.kind == "students"]
+        sizes[n] = [len(task.sweep.students) for task in todo]
+        assert {task.company for task in todo} == {n}
+    assert sizes == {1: [1], 4: [4], 5: [5], 8: [4, 4], 9: [4, 5], 14: [4, 4, 4, 2]}
+
+
 def test_simulated_students_wait_for_their_teacher(sweeps):
     seconds = {"teacher": 10.0, "students": 4.0, "null": 1.0}
     todo = tasks(sweeps, 2)  # five teachers, ten groups, five null seeds
