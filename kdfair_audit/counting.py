@@ -35,6 +35,7 @@ from kdfair_audit.columns import (
 from kdfair_audit.counts import (
     BINS,
     JOINT,
+    ROWS,
     TABLE_CELLS,
     TOTAL_CELLS,
     Counts,
@@ -201,6 +202,8 @@ class _Count:
             codes = {name: self._codes(name, found.column(name)) for name in self.axes}
             rows = distinct(codes, _whole(found.column("n")))
             n = int(rows.n.sum())
+            if n > ROWS:
+                self._wanted()
         else:
             n = int(source.run(joint.aggregate(n=joint.n.sum())).column(0)[0].as_py())
             for name, axis in self.axes.items():
@@ -240,7 +243,8 @@ class _Count:
         found = self.source.run(sample.aggregate(**{n: sample[n].nunique() for n in labels}))
         for name, axis in labels.items():
             if (found.column(name)[0].as_py() or 0) > axis.vocabulary.limit:
-                raise axis.vocabulary.too_many(axis.name)
+                most = sample.select(name).distinct().limit(axis.vocabulary.limit + 2)
+                self._codes(name, self.source.run(most).column(0))
 
     def _codes(self, name: str, column: pa.ChunkedArray) -> Codes:
         axis = self.axes[name]
@@ -251,7 +255,8 @@ class _Count:
     def _sizes(self) -> dict[str, int]:
         return {name: len(axis.vocabulary) for name, axis in self.axes.items()}
 
-    def _tables(self, joint: Any) -> Tables:
+    def _wanted(self) -> list[str]:
+        """The tables that a report reads, less those that it can do without and are too large."""
         sizes = self._sizes()
         wanted = [
             name
@@ -264,7 +269,11 @@ class _Count:
                 f"the classes, groups and models make {cells:,} counts, too many for one audit; "
                 "give fewer models or group columns at a time"
             )
-        return {name: self._table(joint, name.split(","), sizes) for name in wanted}
+        return wanted
+
+    def _tables(self, joint: Any) -> Tables:
+        sizes = self._sizes()
+        return {name: self._table(joint, name.split(","), sizes) for name in self._wanted()}
 
     def _table(self, joint: Any, names: list[str], sizes: dict[str, int]) -> NDArray[np.int64]:
         keys = {f"k{i}": _derived(joint, name) for i, name in enumerate(names)}
