@@ -10,10 +10,10 @@ from kdfair_core.results import Results
 
 
 def collapsed(accuracy: ArrayLike) -> NDArray[np.bool_]:
-    """Which runs ended far below their fellows: under two thirds of the median accuracy.
+    """Which runs collapsed: they ended below two thirds of the median accuracy.
 
-    A rule of ours, wide enough that no spread between sound trainings comes near it. One such run
-    makes the spread between seeds so large that tests over seeds see next to nothing.
+    The limit is this project's own; the spread between sound trainings stays far from it. One
+    collapsed run makes the spread between seeds so large that tests over seeds detect little.
 
     Parameters
     ----------
