@@ -134,6 +134,8 @@ def test_the_opening_answers_on_its_first_screen(visit):
         assert box["y"] + box["height"] < min(dial, 900)
         assert finding.locator("svg[role=img]").count() == 1
         assert finding.locator("a:not(.headerlink)").count() == 1
+    unknown = page.locator("p:has(strong)").filter(has_text="What is not known").bounding_box()
+    assert unknown["y"] + unknown["height"] <= 900
 
 
 @pytest.mark.parametrize("name", [STUDY, "book/studies/cifar100.html", "book/studies/across.html"])
