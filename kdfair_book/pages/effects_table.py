@@ -33,8 +33,8 @@ CHANCE = "[chance]"
 NOTE = (
     f"{CHANCE}: the 95 % interval includes zero, so chance alone can explain the difference. DPD "
     "(demographic parity difference) and EOD (equalized odds difference) are bias-corrected: what "
-    "noise adds to a largest difference is taken out. The paper calls the student alone NDS and the "
-    "distilled student DS."
+    "noise adds to a largest difference is taken out. The paper calls the student alone NDS and "
+    "the distilled student DS."
 )
 OF_CHANCE = "The column of chance says what would be shown where nothing differs. "
 

@@ -417,8 +417,8 @@ def squared(found: list[Results]) -> Answer | None:
         sentence=(
             "The teacher's part of the loss is usually multiplied by T², the temperature squared. "
             f"Without it, at T = {AT:g}, the gap in error rates between groups (EOD, equalized "
-            f"odds difference) grows beyond chance for {_of(len(sure), len(rows))} attributes (surest: "
-            f"{example}), and students end less accurate than without a teacher in "
+            f"odds difference) grows beyond chance for {_of(len(sure), len(rows))} attributes "
+            f"(surest: {example}), and students end less accurate than without a teacher in "
             f"{_of(worse, len(used))} studies. The paper does not say whether it used the factor."
         ),
         rows=rows,
