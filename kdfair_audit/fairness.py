@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kdfair_audit.counting import ROWS, Counts, Rows
+from kdfair_audit.counts import ROWS, Counts, Rows
 from kdfair_audit.rates import Options, identity, tables_of
 from kdfair_audit.roles import Setting, comparisons, settings
 from kdfair_audit.statistics import seed_half_width

@@ -38,9 +38,9 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 _STYLE = """<style>
 .kd-score { border-collapse: collapse; font-size: 0.8rem; }
 .kd-score th, .kd-score td { border-bottom: 1px solid var(--kd-grid, #8888);
-  padding: 0.3rem 0.25rem; text-align: left; vertical-align: top; }
+  padding: 0.3rem 0.2rem; text-align: left; vertical-align: top; }
 .kd-score thead th { vertical-align: bottom; }
-.kd-score tbody th { font-weight: 400; min-width: 8.5rem; }
+.kd-score tbody th { font-weight: 400; min-width: 6.5rem; }
 .kd-score a { text-decoration: none; }
 .kd-score a:hover, .kd-score a:focus { text-decoration: underline; }
 .kd-score small { display: block; font-size: 0.7rem; opacity: 0.85; }
@@ -129,9 +129,10 @@ class Scorecard:
             family = f"{row['profile']}, " if rows["profile"].nunique() > 1 else ""
             for which, said in POOLED.items():
                 word, why = row[f"verdict_{which}"], escape(pooled_numbers(row, which))
+                small = ", too small to matter" if too_small(row, which) else ""
                 lines.append(
                     f'<div><span class="kd-{word}" title="{why}">{SIGNS[word]} {word}</span>'
-                    f"<small>{family}{said}</small></div>"
+                    f"<small>{family}{said}{small}</small></div>"
                 )
         return f"<td>{''.join(lines) or NOT_POOLED}</td>"
 
