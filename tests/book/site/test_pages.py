@@ -224,6 +224,12 @@ def test_nothing_scrolls_sideways_on_a_wide_screen(chromium, book, pages):
     assert {name: wide for name, wide in found.items() if wide} == {}
 
 
+def test_what_is_folded_says_what_it_is(visit):
+    _, page = visit(AUDIT)
+    lines = page.locator("details.kd-folded > summary").all_inner_texts()
+    assert lines == ["The whole report", "The section, in Markdown"]
+
+
 def test_a_table_of_effects_follows_the_dial(visit):
     _, page = visit(STUDY + "#T=4")
     shown = page.locator(".kd-effects td [data-kd-at]:visible")
