@@ -2,10 +2,10 @@
 
 torchdistill (Matsubara, 2021) is a public library of distillation. This installs it in an
 environment of its own, which sees this one's torch, and lets it distill a ResNet-56 into a
-ResNet-20 as its own examples do: its networks, its KDLoss, its training box and data loader, torchvision's
-crop and flip. Ours is a sweep of 13 temperatures, ResNet-56 to ResNet-20 too. Both learn from the
-same random images of CIFAR's shape, alternating in one process; no teacher is trained. On a GPU
-both multiply in TF32, as torchdistill does if nothing is said.
+ResNet-20 as its own examples do: its networks, its KDLoss, its training box and data loader,
+torchvision's crop and flip. Ours is a sweep of 13 temperatures, ResNet-56 to ResNet-20 too. Both
+learn from the same random images of CIFAR's shape, alternating in one process; no teacher is
+trained. On a GPU both multiply in TF32, as torchdistill does if nothing is said.
 
     python benchmarks/peers.py
     python benchmarks/peers.py --device cuda --examples 50000 --workers 8
