@@ -130,6 +130,14 @@ def test_our_own_gpu_rows_stand_beside_the_prototypes(tmp_path):
     ]
 
 
+def test_the_peers_table_says_what_was_compared():
+    (row,) = benchmarks.peers_table(benchmarks.stored("peers")).to_dict("records")
+    found = benchmarks.stored("peers").iloc[0]
+    assert row["library"] == found["peer"].replace("==", " ")
+    assert row["times faster"].startswith(f"{found['ratio']:.1f} (")
+    assert "threads" in row["on"]
+
+
 @pytest.mark.parametrize("name", [n for n in benchmarks.NAMES if n != "gpu"])
 def test_stored_benchmarks_say_where_they_ran(name):
     found = benchmarks.stored(name)

@@ -91,6 +91,7 @@ def gpu_table(folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
 
 def peers_table(found: pd.DataFrame) -> pd.DataFrame:
     """A student's epoch by another library and in a sweep, in words for a page."""
+    about = found.attrs
     ratios = zip(found["ratio"], found["ratio_low"], found["ratio_high"], strict=True)
     return pd.DataFrame(
         {
@@ -99,6 +100,7 @@ def peers_table(found: pd.DataFrame) -> pd.DataFrame:
             "s a student-epoch, theirs": found["peer_s"].map("{:.2f}".format),
             "s a student-epoch, sweep": found["sweep_s"].map("{:.2f}".format),
             "times faster": ["{:.1f} ({:.1f} to {:.1f})".format(*three) for three in ratios],
+            "on": f"{about['processor']}, {about['device']}, threads: {about['threads']}",
         }
     )
 
