@@ -76,8 +76,8 @@ def decoupled(
 def standardized(student: Tensor, teacher: Tensor, labels: Tensor, temperature: Tensor) -> Tensor:
     """Logit standardization (Sun et al., CVPR 2024, algorithm 1); as :func:`hinton`.
 
-    Logits of both are shifted and scaled to mean 0 and deviation 1 over the classes first, so that
-    the student need not match the teacher's range.
+    Logits of student and teacher are shifted and scaled to mean 0 and deviation 1 over the
+    classes first, so that the student need not match the teacher's range.
     """
 
     def scaled(logits: Tensor) -> Tensor:

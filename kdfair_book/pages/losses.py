@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -50,7 +51,7 @@ def losses_table(found: Mapping[str, Results], *, low: float = 1, high: float = 
     return table(pd.DataFrame(rows))
 
 
-def _measure(row: Mapping[str, object]) -> str:
+def _measure(row: Mapping[Any, Any]) -> str:
     if not row["attribute"]:
         return "accuracy"
     return f"{str(row['metric']).upper()} by {str(row['attribute']).replace('_', ' ')}"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book import claims
-from kdfair_book.charts.scorecard import SIGNS, printed_cell
+from kdfair_book.charts.scorecard import SIGNS, p_value, printed_cell
 from kdfair_book.claims.paper_tables import TREND_OF_MEANS
 from kdfair_book.evidence.printed import RUNS
 from kdfair_book.pages.claim_sentences import told
@@ -48,7 +48,7 @@ def summary(printed: pd.DataFrame) -> Text:
     held = f"{everywhere} claim holds" if everywhere == 1 else f"{everywhere} claims hold"
     worst = f"; {'; '.join(failing)}" if failing else ""
     return Text(
-        f"**Do the claims follow from the paper's own tables?** The last column tests its printed "
+        f"**Do the claims follow from the paper's own tables?** The first column tests its printed "
         f"means and deviations by the same rule: {len(printed)} verdicts on {len(kinds)} claims, "
         f"{told(printed['verdict'].value_counts())}. {held} wherever printed{worst}. "
         f"These tests know the luck of training, not that of the test examples."
@@ -101,11 +101,6 @@ class Rows:
             f"{row['verdict']:9} {row['claim']:22} {printed_cell(row)}"
             for row in self.printed.to_dict("records")
         )
-
-
-def p_value(p: float) -> str:
-    """A p-value with two digits, very small ones as such."""
-    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
 def effect(row: dict) -> str:

@@ -283,18 +283,18 @@ _add(
 )
 
 _laptop_profile = STUDIES["trifeature"].profiles["laptop"]
-for _loss, _said, _changes in (
+for _loss, _said, _lr in (
     (
         "dkd",
         "decoupled distillation (Zhao et al., 2022; weights 1 and 8), its students' learning rate "
         "0.001: at 0.004 they collapse",
-        {"lr": 0.001},
+        0.001,
     ),
-    ("standardized", "cross-entropy of standardized logits (Sun et al., 2024)", {}),
+    ("standardized", "cross-entropy of standardized logits (Sun et al., 2024)", 0.004),
 ):
     STUDIES["trifeature"].profiles[f"laptop-{_loss}"] = replace(
         _laptop_profile,
-        student_recipe=replace(_laptop_profile.student_recipe, loss=_loss, **_changes),
+        student_recipe=replace(_laptop_profile.student_recipe, loss=_loss, lr=_lr),
         seeds=(0, 1, 2),
         null_seeds=(),
         temperatures=(1, 2, 4, 8, 20),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import nn
 from tqdm import tqdm
 
 from kdfair_core import asked, datasets, models, studies
+from kdfair_core.claims import Claim
 from kdfair_core.datasets import Dataset
 from kdfair_core.models.lenet import LeNet5
 from kdfair_core.models.resnet import SmallResNet
@@ -23,6 +25,7 @@ from kdfair_core.runs import RunStore
 from kdfair_core.studies import Study, recipe_of
 from kdfair_core.training.batches import stable_seed
 from kdfair_core.training.captured import stream
+from kdfair_core.training.claimed import train_claimed
 from kdfair_core.training.loop import OutOfTime
 from kdfair_core.training.plan import Identity, Sweep, narrowed, plan
 from kdfair_core.training.sweep import FinishedRun, train_sweep
@@ -49,6 +52,8 @@ def run_study(
     time_limit: float | None = None,
     data_root: str | os.PathLike[str] | None = None,
     progress: bool = True,
+    ray: str | None = None,
+    split: int | None = None,
 ) -> int:
     """Train what is missing of a study, and store each run as its sweep finishes.
 
@@ -80,6 +85,11 @@ def run_study(
         Where data sets lie; see :func:`kdfair_core.datasets.load`.
     progress : bool
         Draw a progress bar with the time left.
+    ray : str, optional
+        Train on Ray (see `kdfair_cluster`): the address of a cluster, "auto", or "local" to start
+        it on this machine.
+    split : int, optional
+        On Ray, groups of each seed's students.
 
     Returns
     -------
@@ -107,6 +117,22 @@ def run_study(
     sweeps = [s for s in plan(study, profile, has=store.has, seeds=seeds) if s.missing]
     if not sweeps:
         return 0
+    if ray is not None:
+        return engine("ray")(
+            sweeps,
+            study,
+            profile,
+            store,
+            address=ray,
+            split=split,
+            device=device,
+            compiled=compiled,
+            time_limit=limit,
+            data_root=data_root,
+            progress=progress,
+        )
+    if split is not None:
+        raise ValueError(f"split is {split}, and ray is not given: only tasks on Ray are split")
     options = study.profile(profile).dataset
     if study.load is None:
         dataset = datasets.load(study.dataset, root=data_root, **options)
@@ -127,6 +153,12 @@ def run_study(
         together=together,
         compiled=compiled,
     )
+
+
+def engine(name: str) -> Callable[..., int]:
+    """What trains sweeps elsewhere: an entry point of the group ``kdfair.engines``."""
+    found = {entry.name: entry for entry in metadata.entry_points(group="kdfair.engines")}
+    return found[asked.choice("engine", name, found)].load()
 
 
 def run_sweeps(
@@ -151,30 +183,40 @@ def run_sweeps(
     late, stop = threading.Event(), threading.Event()
     building, storing = threading.Lock(), threading.Lock()
     at_once = seeds_at_once(together, sweeps, device, build)
+    n_train = len(views.dataset.train)
 
     def build_alone(identity: Identity) -> nn.Module:
         with building:  # there is one stream of random numbers
             return build(identity)
 
-    def tick(steps: int) -> None:
-        if stop.is_set():
-            raise OutOfTime
-        with storing:
-            bar.update(steps)
-
-    def one(sweep: Sweep) -> None:
+    def train(sweep: Sweep, claim: Claim) -> None:
         nonlocal written
+
+        def tick(steps: int) -> None:
+            claim.check()
+            if stop.is_set():
+                raise OutOfTime
+            with storing:
+                bar.update(steps)
+
+        with _lane(device):
+            for finished in train_sweep(sweep, views, build_alone, tick=tick, **how):
+                with storing:
+                    written += store_runs(store, finished)
+
+    def skipped(sweep: Sweep) -> None:
+        with storing:
+            bar.update(sweep.steps(n_train))
+
+    def train_all(some: Sequence[Sweep]) -> None:
         if late.is_set() or stop.is_set():
             return
         try:
-            with _lane(device):
-                for finished in train_sweep(sweep, views, build_alone, **how):
-                    with storing:
-                        written += store_runs(store, finished)
+            train_claimed(some, store, train, deadline=deadline, skipped=skipped)
         except OutOfTime:
+            if not late.is_set() and not stop.is_set():
+                bar.write("time limit reached; run again to go on")
             late.set()
-            if not stop.is_set():
-                bar.write(f"time limit reached in seed {sweep.seed}; run again to go on")
         except BaseException:
             stop.set()
             raise
@@ -182,7 +224,7 @@ def run_sweeps(
     with (
         products(device, recipe_of(sweeps[0].students[0]["recipe"]).precision),
         tqdm(
-            total=sum(sweep.steps(len(views.dataset.train)) for sweep in sweeps),
+            total=sum(sweep.steps(n_train) for sweep in sweeps),
             unit="step",
             unit_scale=True,
             smoothing=0.02,
@@ -190,17 +232,16 @@ def run_sweeps(
             desc="/".join(str(sweeps[0].students[0][key]) for key in ("study", "profile")),
         ) as bar,
     ):
-        how |= {"checkpoints": store.checkpoint, "deadline": deadline, "tick": tick}
+        how |= {"checkpoints": store.checkpoint, "deadline": deadline}
         if at_once == 1:
-            for sweep in sweeps:
-                one(sweep)
+            train_all(sweeps)
             return written
         for identity in (i for sweep in sweeps for i in sweep.to_train()):
             views("train", recipe_of(identity["recipe"]).augment)  # made once, before the threads
         views("test")
         _ = views.fingerprint
         with ThreadPoolExecutor(at_once) as pool:
-            running = [pool.submit(one, sweep) for sweep in sweeps]
+            running = [pool.submit(train_all, [sweep]) for sweep in sweeps]
             try:
                 for future in running:
                     future.result()
