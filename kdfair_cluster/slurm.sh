@@ -18,7 +18,7 @@ if [ $# -eq 0 ]; then
     exit 2
 fi
 port=${RAY_PORT:-6379}
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | awk 'NR == 1')
 address=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | awk '{print $1}')
 export RAY_USAGE_STATS_ENABLED=0
 

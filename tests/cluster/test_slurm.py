@@ -72,6 +72,7 @@ def test_a_job_out_of_time_ends_everything(job):
     start, log = job
     process = start("cifar100", LASTS="60")
     while "kdfair run" not in (log.read_text() if log.exists() else ""):
+        assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 143
