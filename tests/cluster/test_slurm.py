@@ -12,14 +12,17 @@ import kdfair_cluster
 
 SCRIPT = Path(kdfair_cluster.__file__).with_name("slurm.sh")
 
-# Each notes how it was called; srun runs what it is given, ray start stays until it is killed.
+# Each notes how it was called; srun runs what it is given, ray start stays until it is killed,
+# ray status lists those that stay.
 TOOLS = {
-    "scontrol": "printf 'node1\\nnode2\\nnode3\\n'",
+    "scontrol": "printf 'node1\\nnode2\\n'",
     "srun": 'while [[ "$1" == --* ]]; do shift; done; exec "$@"',
     "hostname": "echo 10.0.0.7 fe80::1",
-    "ray": 'if [ "$1" = status ]; then printf " 1 node_a\\n 1 node_b\\n 1 node_c\\n"; '
-    'else trap \'echo "ray ended" >> "$LOG"; exit 0\' TERM; '
-    "for k in $(seq 600); do sleep 0.1; done; fi",
+    "ray": """
+if [ "$1" = status ]; then ls "$LOG".node_* 2>/dev/null; exit 0; fi
+trap 'echo "ray ended" >> "$LOG"; exit 0' TERM
+touch "$LOG.node_$$"
+for k in $(seq 600); do sleep 0.1; done""",
     "kdfair": 'if [ -n "${LASTS:-}" ]; then exec sleep "$LASTS"; fi; exit "${CODE:-0}"',
 }
 
@@ -34,8 +37,8 @@ def job(tmp_path):
     env = os.environ | {
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
         "LOG": str(log),
-        "SLURM_JOB_NODELIST": "node[1-3]",
-        "SLURM_JOB_NUM_NODES": "3",
+        "SLURM_JOB_NODELIST": "node[1-2]",
+        "SLURM_JOB_NUM_NODES": "2",
         "SLURM_CPUS_PER_TASK": "16",
         "SLURM_GPUS_ON_NODE": "8",
         "KDFAIR_WAIT": "0.1",
@@ -63,7 +66,7 @@ def test_ray_is_started_on_every_node_and_ended(job, code):
     said = log.read_text()
     assert "kdfair run cifar100 --runs /shared/my runs --ray 10.0.0.7:6379" in said
     assert "ray start --head --node-ip-address=10.0.0.7 --port=6379" in said
-    assert "srun --nodes=2 --ntasks=2 --exclude=node1 ray start --address=10.0.0.7:6379" in said
+    assert "srun --nodes=1 --ntasks=1 --exclude=node1 ray start --address=10.0.0.7:6379" in said
     assert said.count("--num-cpus 16 --num-gpus 8") == 4  # srun's note and ray's own
     assert said.count("ray ended") == 2
 
