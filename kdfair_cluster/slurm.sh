@@ -21,6 +21,9 @@ port=${RAY_PORT:-6379}
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | awk 'NR == 1')
 address=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | awk '{print $1}')
 export RAY_USAGE_STATS_ENABLED=0
+# a secret of this job's own, which srun hands to its nodes: nobody else can use its Ray
+export RAY_AUTH_MODE=token
+export RAY_AUTH_TOKEN=${RAY_AUTH_TOKEN:-$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')}
 
 # ends Ray on every node, however the job ends
 pids=()

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from kdfair_cluster import ray_engine
 from kdfair_core import cli, studies
 from kdfair_core.runs import RunStore
 from kdfair_core.training import run_study
@@ -190,6 +191,7 @@ def test_no_cluster_at_the_address(monkeypatch, tmp_path, capsys):
     import ray
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray_engine, "ANSWER", 0.5)
     command = ["run", "trifeature", "--profile", "smoke", "--runs", str(tmp_path), "--quiet"]
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -197,6 +199,9 @@ def test_no_cluster_at_the_address(monkeypatch, tmp_path, capsys):
         assert cli.main([*command, "--ray", address]) == 2
     err = capsys.readouterr().err
     assert f"no Ray cluster answers at {address}" in err and err.count("\n") == 1
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # takes connections and says nothing
+        assert cli.main([*command, "--ray", f"127.0.0.1:{mute.getsockname()[1]}"]) == 2
+    assert "within 0.5 seconds (timed out)" in capsys.readouterr().err
     assert cli.main([*command, "--ray", "nowhere"]) == 2
     assert "ray address 'nowhere': expected auto" in capsys.readouterr().err
 

@@ -19,11 +19,12 @@ TOOLS = {
     "srun": 'while [[ "$1" == --* ]]; do shift; done; exec "$@"',
     "hostname": "echo 10.0.0.7 fe80::1",
     "ray": """
+echo "token ${#RAY_AUTH_TOKEN} $RAY_AUTH_TOKEN" >> "$LOG.tokens"
 if [ "$1" = status ]; then ls "$LOG".node_* 2>/dev/null; exit 0; fi
 trap 'echo "ray ended" >> "$LOG"; exit 0' TERM
 touch "$LOG.node_$$"
 for k in $(seq 600); do sleep 0.1; done""",
-    "kdfair": 'if [ -n "${LASTS:-}" ]; then exec sleep "$LASTS"; fi; exit "${CODE:-0}"',
+    "kdfair": 'echo "token ${#RAY_AUTH_TOKEN} $RAY_AUTH_TOKEN" >> "$LOG.tokens"; if [ -n "${LASTS:-}" ]; then exec sleep "$LASTS"; fi; exit "${CODE:-0}"',
 }
 
 
@@ -69,6 +70,8 @@ def test_ray_is_started_on_every_node_and_ended(job, code):
     assert "srun --nodes=1 --ntasks=1 --exclude=node1 ray start --address=10.0.0.7:6379" in said
     assert said.count("--num-cpus 16 --num-gpus 8") == 4  # srun's note and ray's own
     assert said.count("ray ended") == 2
+    tokens = set(Path(f"{log}.tokens").read_text().splitlines())
+    assert len(tokens) == 1 and tokens.pop().startswith("token 48 ")  # the job's own, everywhere
 
 
 def test_a_job_out_of_time_ends_everything(job):
