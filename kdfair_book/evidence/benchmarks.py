@@ -4,6 +4,7 @@ python benchmarks/sweep.py --json data/benchmarks/sweep.json
 python benchmarks/sweep.py --study trifeature --linear --json data/benchmarks/linear.json
 python benchmarks/sweep.py --noise --json data/benchmarks/noise.json
 python benchmarks/arrangements.py --json data/benchmarks/arrangements.json
+kdfair plan --rate h100-stacked --json data/benchmarks/scaling.json
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 FOLDER = Path(__file__).parents[2] / "data" / "benchmarks"
-NAMES = ("sweep", "linear", "noise", "arrangements")
+NAMES = ("sweep", "linear", "noise", "arrangements", "scaling")
 
 
 def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:

@@ -24,7 +24,11 @@ if [ "$1" = status ]; then ls "$LOG".node_* 2>/dev/null; exit 0; fi
 trap 'echo "ray ended" >> "$LOG"; exit 0' TERM
 touch "$LOG.node_$$"
 for k in $(seq 600); do sleep 0.1; done""",
-    "kdfair": 'echo "token ${#RAY_AUTH_TOKEN} $RAY_AUTH_TOKEN" >> "$LOG.tokens"; if [ -n "${LASTS:-}" ]; then exec sleep "$LASTS"; fi; exit "${CODE:-0}"',
+    "kdfair": """
+echo "token ${#RAY_AUTH_TOKEN} $RAY_AUTH_TOKEN" >> "$LOG.tokens"
+if [ -n "${LASTS:-}" ]; then exec sleep "$LASTS"; fi
+exit "${CODE:-0}"
+""",
 }
 
 
