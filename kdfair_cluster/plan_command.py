@@ -117,6 +117,10 @@ def _explained(found: list[Costs]) -> list[str]:
             lines.append(
                 f"  {one.study.name}: {nets[0]} {_WHY[teacher]}; {nets[1]} {_WHY[student]}"
             )
+    if found[0].rates.name != "cpu":
+        lines.append(
+            "  Where a precision was not timed, the nearest that was counts: TF32 or bf16."
+        )
     lines.append("  The price is that of all devices until the last run ends, idle ones too.")
     lines.append("  Not counted: reading images from disk, the network, evaluation, starting.")
     return lines

@@ -98,7 +98,7 @@ def test_stored_benchmarks_say_where_they_ran(name):
 
 def test_unknown_benchmark():
     with pytest.raises(
-        ValueError, match="'speed'; expected one of sweep, linear, noise, arrangements, scaling"
+        ValueError, match="'speed'; expected one of sweep, linear, noise, arrangements"
     ):
         benchmarks.stored("speed")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 FOLDER = Path(__file__).parents[2] / "data" / "benchmarks"
-NAMES = ("sweep", "linear", "noise", "arrangements", "scaling")
+NAMES = ("sweep", "linear", "noise", "arrangements")
 
 
 def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
@@ -29,6 +29,19 @@ def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
     """
     if name not in NAMES:
         raise ValueError(f"unknown benchmark {name!r}; expected one of {', '.join(NAMES)}")
+    return _read(name, folder)
+
+
+def scaling(folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
+    """How many devices each study keeps busy, as ``kdfair plan`` simulated it.
+
+    Columns: study, devices, split, hours, speedup, efficiency, repeated; ``attrs`` say which rate
+    it stands on.
+    """
+    return _read("scaling", folder)
+
+
+def _read(name: str, folder: str | os.PathLike[str]) -> pd.DataFrame:
     content = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
     frame = pd.DataFrame(content["rows"])
     frame.attrs = content["about"]
