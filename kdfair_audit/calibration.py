@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kdfair_audit.codes import BINS
-from kdfair_audit.counting import Counts
+from kdfair_audit.counts import BINS, Counts
 from kdfair_audit.rates import Options, identity
 from kdfair_audit.roles import Setting, settings
 from kdfair_audit.statistics import seed_half_width, wilson

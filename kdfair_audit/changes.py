@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kdfair_audit.counting import Counts, right
+from kdfair_audit.counts import Counts, right
 from kdfair_audit.rates import Options, tables_of
 from kdfair_audit.roles import Setting, comparisons, run_pairs
 from kdfair_audit.statistics import (

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from kdfair_audit.counting import Counts
+from kdfair_audit.counts import Counts
 from kdfair_audit.errors import AuditError, listed, quoted
 from kdfair_audit.numbers import percent
 

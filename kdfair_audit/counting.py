@@ -1,388 +1,451 @@
-"""One pass over a table leaves counts, and every number of an audit comes from them.
+"""From a table of predictions to counts: one group-by over groups, label and predictions.
 
-Counts are asked for by axes:
-
-    y           true class
-    p3          class that run 3 predicts
-    g0          group of attribute 0
-    right:0+2   how many of runs 0 and 2 are right
-    same:0+2    whether runs 0 and 2 predict the same (1) or not (0)
-    bin:3       tenth of the unit interval in which the score of run 3 lies
-
-so ``table("g0", "y", "p3")`` is the count [group, label, prediction] that group metrics read.
-
-Where the table is short, or few combinations of values are possible, the distinct rows are kept,
-each with how often it came, and any table follows from them. Else the tables that a report reads
-are counted, and nothing else is kept. Counts add either way.
+The engine that holds the table does the counting, and only counts come here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from kdfair_audit.codes import Codes, Value, display
-from kdfair_audit.errors import AuditError, quoted
-from kdfair_audit.roles import Model, comparisons, run_pairs
+from kdfair_audit.columns import (
+    Classes,
+    Place,
+    Scored,
+    as_labels_are,
+    codes_of,
+    finite,
+    group_value,
+    is_scores,
+    known_classes,
+    number,
+    parts_of,
+    raw_scores,
+    sum_of,
+    value,
+)
+from kdfair_audit.counts import (
+    BINS,
+    JOINT,
+    ROWS,
+    TABLE_CELLS,
+    TOTAL_CELLS,
+    Counts,
+    Tables,
+    cells_of,
+    distinct,
+    wanted_tables,
+)
+from kdfair_audit.errors import AuditError, listed, nearest, quoted
+from kdfair_audit.merging import in_natural_order
+from kdfair_audit.roles import Model, resolve
+from kdfair_audit.sources import Source
+from kdfair_audit.vocabulary import Codes, Vocabulary
 
-Tables = dict[str, NDArray[Any]]
-
-ROWS = 1 << 16  # rows are kept up to here, and distinct rows resampled together
-JOINT_CELLS = 1 << 18  # up to here rows are counted in one table of all columns
-TABLE_CELLS = 1 << 20  # an optional table, of intersections, is no larger than this
-TOTAL_CELLS = 1 << 27  # and all tables together no larger than this
+MAX_GROUPS = 100
+SAMPLE = 1 << 18  # rows in which a column with too many values is looked for first
+UNIT = 1 << 30  # scores are added as whole multiples of 1 / UNIT, so that no order matters
 
 
-@dataclass
-class Rows:
-    """Distinct rows: codes of the base axes, and how often each row came."""
-
-    codes: dict[str, Codes]
-    n: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.n)
-
-
-@dataclass
-class Counts:
-    """What an audit keeps of a table.
+@dataclass(frozen=True)
+class Plan:
+    """What to read of a table, and how.
 
     Attributes
     ----------
-    classes : list
-        Values of the label, in order; of two the second is the positive class.
-    groups : dict of str to list
-        Attribute -> its groups, in order; None for missing values.
-    models : list of Model
-    n : int
-        Number of examples.
-    rows : Rows, optional
-    tables : dict of str to int64 array
-        By axes, joined by commas; without ``rows`` only.
-    sums : dict of str to float64 array
-        What calibration needs, named by axes and by what is summed, such as
-        ``g0,bin:1/score:1``: for run I, by group and bin, ``n:I``, ``score:I`` and ``outcome:I``
-        (1 where the positive class, or the predicted one of many, is true); by group ``gap:I``,
-        score minus outcome, and ``square:I``, its square.
+    label : str
+    groups : tuple of str
+        Columns of sensitive attributes; ``"sex*age"`` crosses two.
+    teacher, baseline, distilled : str or sequence of str or None
+        In the language of :mod:`kdfair_audit.roles`.
+    classes : sequence, optional
+        The classes, where the labels may not show them all, in the order of score columns.
     positive : object, optional
-        Of two classes, the one that rates are about, as it was given.
-    declared : bool
-        Whether the classes were given, so that the data need not show them all.
-    excluded : bool
-        Whether missing groups are left out of the tables of their attribute when it is read.
-    notes : list of str
-        What a reader of the report has to know about the input.
+        Of two classes, the one that rates are about.
+    threshold : float
+        From which score on the positive class is predicted.
+    missing : str
+        Missing groups: "refuse", "group" or "exclude".
+    max_groups : int
     """
 
-    classes: list[Value]
-    groups: dict[str, list[Value]]
-    models: list[Model]
-    n: int = 0
-    rows: Rows | None = None
-    tables: Tables = field(default_factory=dict)
-    sums: Tables = field(default_factory=dict)
+    label: str
+    groups: tuple[str, ...]
+    teacher: Any = None
+    baseline: Any = None
+    distilled: Any = None
+    classes: Sequence[Any] | None = None
     positive: Any = None
-    declared: bool = False
-    excluded: bool = False
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def class_names(self) -> list[str]:
-        """Names of the classes."""
-        return [display(value) for value in self.classes]
-
-    def axis(self, attribute: str) -> str:
-        """The axis of an attribute.
-
-        Raises
-        ------
-        AuditError
-            If it is not a group column of this audit.
-        """
-        if attribute not in self.groups:
-            known = ", ".join(quoted(name) for name in self.groups)
-            raise AuditError(
-                f"{quoted(attribute)} is no group column of this audit; it has {known}"
-            )
-        return f"g{list(self.groups).index(attribute)}"
-
-    def kept(self, axis: str) -> list[int]:
-        """Codes of the groups that are judged: without missing ones where they are left out."""
-        groups = self._values(axis)
-        return [i for i, group in enumerate(groups) if group is not None or not self.excluded]
-
-    def group_names(self, attribute: str) -> list[str]:
-        """Names of the groups that are judged."""
-        axis = self.axis(attribute)
-        return [display(self._values(axis)[i]) for i in self.kept(axis)]
-
-    def table(self, *axes: str) -> NDArray[np.int64]:
-        """Counts over these axes, judged groups only.
-
-        Raises
-        ------
-        KeyError
-            If they were not counted; see :meth:`has`.
-        """
-        return self._judged(self._table(axes), axes)
-
-    def has(self, *axes: str) -> bool:
-        """Whether :meth:`table` has an answer."""
-        if self.rows is not None:
-            return _cells(axes, self.sizes()) <= TABLE_CELLS
-        return _find(axes, self.tables) is not None
-
-    def sum(self, what: str, *axes: str) -> NDArray[np.float64]:
-        """Sums of ``what`` over these axes, judged groups only."""
-        return self._judged(self.sums[f"{','.join(axes)}/{what}"], axes)
-
-    def sizes(self) -> dict[str, int]:
-        """Number of values of each base axis."""
-        found = {f"g{a}": len(values) for a, values in enumerate(self.groups.values())}
-        return found | {axis: len(self.classes) for axis in ("y", *self.run_axes())}
-
-    def run_axes(self) -> list[str]:
-        """The prediction axis of each run."""
-        return [f"p{run}" for run in range(len(self.models))]
-
-    def as_tables(self) -> Tables:
-        """The tables that a report reads, each as it would have been counted."""
-        if self.rows is None:
-            return self.tables
-        wanted = wanted_tables(self.models, len(self.groups))
-        return {
-            name: self._table(tuple(name.split(",")))
-            for name, optional in wanted.items()
-            if not optional or self.has(*name.split(","))
-        }
-
-    def _table(self, axes: Sequence[str]) -> NDArray[np.int64]:
-        if self.rows is not None:
-            return count_axes(self.rows.codes, axes, self.sizes(), self.rows.n)
-        name = _find(axes, self.tables)
-        if name is None:
-            raise KeyError(",".join(axes))
-        names = name.split(",")
-        table = self.tables[name].sum(axis=tuple(i for i, a in enumerate(names) if a not in axes))
-        left = [axis for axis in names if axis in axes]
-        return np.asarray(table.transpose([left.index(axis) for axis in axes]))
-
-    def _judged(self, table: NDArray, axes: Sequence[str]) -> NDArray:
-        for i, axis in enumerate(axes):
-            if axis[0] == "g" and self.excluded:
-                table = table.take(self.kept(axis), axis=i)
-        return table
-
-    def _values(self, axis: str) -> list[Value]:
-        return list(self.groups.values())[int(axis[1:])]
+    threshold: float = 0.5
+    missing: str = "refuse"
+    max_groups: int = MAX_GROUPS
 
 
-def wanted_tables(models: Sequence[Model], n_groups: int) -> dict[str, bool]:
-    """The tables that a report reads: name -> whether it can do without if it grows too large."""
-    groups = [f"g{a}" for a in range(n_groups)]
-    wanted: dict[str, bool] = {}
-    for run in range(len(models)):
-        wanted.update({f"{group},y,p{run}": False for group in groups})
-        if n_groups > 1:
-            wanted[f"{','.join(groups)},y,p{run}"] = True
-    for a, b in comparisons(models):
-        wanted.update({f"{group},y,{right(a.runs)},{right(b.runs)}": False for group in groups})
-        for i, j in run_pairs(models, a, b):
-            wanted[f"p{i},p{j}"] = False
-            wanted.update({f"{group},same:{i}+{j}": False for group in groups})
-    return wanted
+def find_models(plan: Plan, columns: Sequence[str]) -> list[Model]:
+    """The models of a plan, after checking that every column is there and has one role."""
+    if not plan.groups:
+        raise AuditError("no group column is given; an audit asks what changed for whom")
+    parts = [part for group in plan.groups for part in parts_of(group, columns)]
+    for role, name in [("label", plan.label), *(("group", name) for name in parts)]:
+        if name not in columns:
+            raise AuditError(f"no column {quoted(name)} for the {role}; {nearest(name, columns)}")
+    models = [
+        model
+        for role in ("teacher", "baseline", "distilled")
+        for model in resolve(role, getattr(plan, role), columns)
+    ]
+    if not any(model.role == "distilled" for model in models):
+        raise AuditError("no distilled student is given; there is nothing to audit")
+    grouped = list(plan.groups) + sorted(set(parts) - set(plan.groups))
+    used = [plan.label, *grouped, *(column for model in models for column in model.columns)]
+    twice = sorted({name for name in used if used.count(name) > 1})
+    if twice:
+        raise AuditError(f"column {listed(twice)} is given more than one role")
+    return models
 
 
-def right(runs: Iterable[int]) -> str:
-    """The axis that says how many of these runs are right."""
-    return "right:" + "+".join(map(str, runs))
+def count_source(source: Source, plan: Plan) -> Counts:
+    """Count a table.
 
-
-class Counter:
-    """Counts batches of codes.
-
-    Parameters
-    ----------
-    models : sequence of Model
-    n_groups : int
-        Number of group columns.
+    Raises
+    ------
+    AuditError
+        For columns that are not there, values that cannot be labels, groups or predictions, and
+        everything that stops the reading.
     """
+    models = find_models(plan, source.columns)
+    parts = [part for group in plan.groups for part in parts_of(group, source.columns)]
+    source.require([plan.label, *parts, *(name for model in models for name in model.columns)])
+    models = _with_kinds(source, models)
+    label = value(source, plan.label, "class")
+    sizes = _list_sizes(source, models)
+    classes = known_classes(
+        source, plan.label, models, sizes, classes=plan.classes, positive=plan.positive
+    )
+    scored = {
+        run: _scored(source, model, classes, sizes, plan.threshold)
+        for run, model in enumerate(models)
+        if model.kind == "scores"
+    }
+    calibrated = _check_scores(source, models, scored)
+    axes = _axes(source, plan, models, label, scored, classes.vocabulary)
+    return _Count(source, plan, models, axes, classes, scored, calibrated).run()
 
-    def __init__(self, models: Sequence[Model], n_groups: int) -> None:
-        self.base = [f"g{a}" for a in range(n_groups)] + ["y"]
-        self.base += [f"p{run}" for run in range(len(models))]
-        self.sizes = dict.fromkeys(self.base, 1)
-        self.buffer: list[dict[str, Codes]] | None = []
-        self.joint: NDArray[np.int64] | None = None
-        self.wanted = wanted_tables(models, n_groups)
-        self.tables: Tables = {}
-        self.n = 0
 
-    def add(self, codes: Mapping[str, Codes], sizes: Mapping[str, int]) -> None:
-        """Count one batch: codes of every base axis, and the number of values of each so far."""
-        self._make_room(sizes)
-        self.n += len(codes["y"])
-        if self.buffer is not None:
-            self.buffer.append({axis: codes[axis] for axis in self.base})
-            if self.n > ROWS:
-                self._leave_buffer()
-        elif self.joint is not None:
-            self.joint += count(codes, self.base, self.sizes)
+@dataclass(frozen=True)
+class Axis:
+    """One column of the group-by: what messages call it, its expression, its values."""
+
+    name: str
+    expression: Any
+    vocabulary: Vocabulary
+    missing: str = "refuse"
+
+
+def _axes(
+    source: Source,
+    plan: Plan,
+    models: list[Model],
+    label: Any,
+    scored: dict[int, Scored],
+    vocabulary: Vocabulary,
+) -> dict[str, Axis]:
+    axes = {"y": Axis(plan.label, label, vocabulary)}
+    for a, name in enumerate(plan.groups):
+        expression = group_value(source, name, plan.missing)
+        groups = Vocabulary("group", plan.max_groups, name)
+        axes[f"g{a}"] = Axis(name, expression, groups, plan.missing)
+    for run, model in enumerate(models):
+        if run in scored:
+            axes[f"p{run}"] = Axis(model.name, scored[run].predicted, vocabulary)
         else:
-            self._count_tables(codes, None)
+            expression = value(source, model.columns[0], "class")
+            axes[f"p{run}"] = Axis(model.columns[0], expression, vocabulary)
+    return axes
 
-    def finish(self) -> tuple[Rows | None, Tables]:
-        """Distinct rows, or else tables."""
-        if self.buffer is not None:
-            codes = {axis: np.concatenate([b[axis] for b in self.buffer]) for axis in self.base}
-            return distinct(codes, np.ones(self.n, dtype=np.int64)), {}
-        if self.joint is not None:
-            return self._joint_rows(), {}
-        return None, self.tables
 
-    def _make_room(self, sizes: Mapping[str, int]) -> None:
-        """Let tables have room for twice the values there are, so that they seldom grow."""
-        if all(size <= self.sizes[axis] for axis, size in sizes.items()):
-            return
-        room = {axis: 1 << max(1, size - 1).bit_length() for axis, size in sizes.items()}
-        self.sizes = {axis: max(n, self.sizes[axis]) for axis, n in room.items()}
-        if self.joint is not None:
-            rows = self._joint_rows()
-            self.joint = None
-            self._choose(rows)
-        elif self.buffer is None:
-            self._check_room()
+class _Count:
+    """One table being counted."""
 
-    def _leave_buffer(self) -> None:
-        batches, self.buffer = self.buffer or [], None
-        codes = {axis: np.concatenate([b[axis] for b in batches]) for axis in self.base}
-        self._choose(Rows(codes, np.ones(self.n, dtype=np.int64)))
+    def __init__(
+        self,
+        source: Source,
+        plan: Plan,
+        models: list[Model],
+        axes: dict[str, Axis],
+        classes: Classes,
+        scored: dict[int, Scored],
+        calibrated: list[int],
+    ) -> None:
+        self.source, self.plan, self.models, self.axes = source, plan, models, axes
+        self.classes, self.scored, self.calibrated = classes, scored, calibrated
 
-    def _choose(self, rows: Rows) -> None:
-        """Go on with one table of all columns if it is small, else with those wanted."""
-        if _cells(self.base, self.sizes) <= JOINT_CELLS:
-            table = count(rows.codes, self.base, self.sizes, rows.n)
-            self.joint = table.astype(np.int64)
+    def run(self) -> Counts:
+        source, plan = self.source, self.plan
+        keys = source.table.select(**{name: axis.expression for name, axis in self.axes.items()})
+        self._few(keys.limit(SAMPLE))
+        joint = keys.group_by(list(self.axes)).aggregate(n=lambda table: table.count())
+        joint = _kept(source, joint)
+        found = source.run(joint.limit(JOINT + 1))
+        if found.num_rows == 0:
+            raise AuditError(f"{source.name} holds no rows")
+        rows, tables = None, {}
+        if found.num_rows <= JOINT:
+            codes = {name: self._codes(name, found.column(name)) for name in self.axes}
+            rows = distinct(codes, _whole(found.column("n")))
+            n = int(rows.n.sum())
+            if n > ROWS:
+                self._wanted()
         else:
-            self._check_room()
-            self._count_tables(rows.codes, rows.n)
+            n = int(source.run(joint.aggregate(n=joint.n.sum())).column(0)[0].as_py())
+            for name, axis in self.axes.items():
+                most = axis.vocabulary.limit + 2
+                values = joint.select(name).distinct().limit(most)
+                self._codes(name, source.run(values).column(0))
+            tables = self._tables(joint)
+        positive = plan.positive
+        if positive is not None:
+            text = bool(source.column(plan.label).type().is_string())
+            positive = as_labels_are([positive], text)[0]
+        vocabulary = self.classes.vocabulary
+        return in_natural_order(
+            Counts(
+                classes=list(vocabulary.codes),
+                groups={axis.name: list(axis.vocabulary.codes) for axis in self._groups()},
+                models=self.models,
+                n=n,
+                rows=rows,
+                tables=tables,
+                sums=self._sums(),
+                positive=positive,
+                declared=vocabulary.closed,
+                excluded=plan.missing == "exclude",
+                notes=self._notes(),
+            )
+        )
 
-    def _joint_rows(self) -> Rows:
-        assert self.joint is not None
-        cells = self.joint.nonzero()
-        return Rows(dict(zip(self.base, cells, strict=True)), self.joint[cells])
+    def _groups(self) -> list[Axis]:
+        return [self.axes[f"g{a}"] for a in range(len(self.plan.groups))]
 
-    def _check_room(self) -> None:
-        for name, optional in list(self.wanted.items()):
-            if optional and _cells(name.split(","), self.sizes) > TABLE_CELLS:
-                del self.wanted[name]
-                self.tables.pop(name, None)
-        cells = sum(_cells(name.split(","), self.sizes) for name in self.wanted)
+    def _few(self, sample: Any) -> None:
+        """Refuse a column with too many values before all rows are grouped by it."""
+        labels = {
+            n: a for n, a in self.axes.items() if n[0] != "p" or int(n[1:]) not in self.scored
+        }
+        found = self.source.run(sample.aggregate(**{n: sample[n].nunique() for n in labels}))
+        for name, axis in labels.items():
+            if (found.column(name)[0].as_py() or 0) > axis.vocabulary.limit:
+                most = sample.select(name).distinct().limit(axis.vocabulary.limit + 2)
+                self._codes(name, self.source.run(most).column(0))
+
+    def _codes(self, name: str, column: pa.ChunkedArray) -> Codes:
+        axis = self.axes[name]
+        return codes_of(
+            self.source, axis.name, axis.vocabulary, column, axis.expression, axis.missing
+        )
+
+    def _sizes(self) -> dict[str, int]:
+        return {name: len(axis.vocabulary) for name, axis in self.axes.items()}
+
+    def _wanted(self) -> list[str]:
+        """The tables that a report reads, less those that it can do without and are too large."""
+        sizes = self._sizes()
+        wanted = [
+            name
+            for name, optional in wanted_tables(self.models, self.plan.groups).items()
+            if not optional or cells_of(name.split(","), sizes) <= TABLE_CELLS
+        ]
+        cells = sum(cells_of(name.split(","), sizes) for name in wanted)
         if cells > TOTAL_CELLS:
             raise AuditError(
                 f"the classes, groups and models make {cells:,} counts, too many for one audit; "
                 "give fewer models or group columns at a time"
             )
+        return wanted
 
-    def _count_tables(self, codes: Mapping[str, Codes], n: NDArray | None) -> None:
-        derived: dict[str, Codes] = {}
-        for name in self.wanted:
-            table = count_axes(codes, name.split(","), self.sizes, n, derived)
-            self.tables[name] = padded_sum(self.tables.get(name), table)
+    def _tables(self, joint: Any) -> Tables:
+        sizes = self._sizes()
+        return {name: self._table(joint, name.split(","), sizes) for name in self._wanted()}
+
+    def _table(self, joint: Any, names: list[str], sizes: dict[str, int]) -> NDArray[np.int64]:
+        keys = {f"k{i}": _derived(joint, name) for i, name in enumerate(names)}
+        table = joint.select(n=joint.n, **keys)
+        found = self.source.run(table.group_by(list(keys)).aggregate(n=table.n.sum()))
+        codes = [
+            self._codes(name, found.column(key)) if ":" not in name else _whole(found.column(key))
+            for key, name in zip(keys, names, strict=True)
+        ]
+        total = np.zeros([cells_of([name], sizes) for name in names], dtype=np.int64)
+        np.add.at(total, tuple(codes), _whole(found.column("n")))
+        return total
+
+    def _sums(self) -> Tables:
+        """What calibration needs of every model that gives probabilities."""
+        sums: Tables = {}
+        sizes = self._sizes()
+        groups = [f"g{a}" for a in range(len(self.plan.groups))]
+        small = math.prod(sizes[group] for group in groups) * BINS <= JOINT
+        for run in self.calibrated:
+            for together in [groups] if small else [[group] for group in groups]:
+                sums |= self._sums_of(run, together, sizes)
+        return sums
+
+    def _sums_of(self, run: int, groups: list[str], sizes: dict[str, int]) -> Tables:
+        model, bins = self.scored[run], f"bin:{run}"
+        score = model.best
+        outcome = model.outcome(self.axes["y"].expression)
+        gap = score - outcome
+        tenth = (score * BINS).floor().cast("int64")
+        table = self.source.table.select(
+            bin=(tenth >= BINS).ifelse(BINS - 1, tenth),
+            outcome=outcome,
+            score=_units(score),
+            gap=_units(gap),
+            square=_units(gap * gap),
+            **{name: self.axes[name].expression for name in groups},
+        )
+        what = ("outcome", "score", "gap", "square")
+        grouped = table.group_by([*groups, "bin"])
+        found = self.source.run(
+            grouped.aggregate(n=table.count(), **{name: table[name].sum() for name in what})
+        )
+        held = _whole(found.column("bin"))
+        added = {name: _whole(found.column(name)) for name in ("n", *what)}
+        sums: Tables = {}
+        for group in groups:
+            codes = self._codes(group, found.column(group))
+            for name, values in added.items():
+                by_bin = name in ("n", "score", "outcome")
+                shape = (sizes[group], BINS) if by_bin else (sizes[group],)
+                total = np.zeros(shape, dtype=np.int64)
+                np.add.at(total, (codes, held) if by_bin else codes, values)
+                key = f"{group},{bins}/{name}:{run}" if by_bin else f"{group}/{name}:{run}"
+                sums[key] = total / (1 if name in ("n", "outcome") else UNIT)
+        return sums
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if any(model.single for model in self.scored.values()):
+            notes.append(
+                f"The positive class is predicted from a score of {self.plan.threshold:g} on."
+            )
+        return notes + [
+            f"The scores of {quoted(model.name)} are not probabilities that sum to 1; "
+            "their calibration is left out."
+            for run, model in self.scored.items()
+            if run not in self.calibrated
+        ]
 
 
-def distinct(codes: Mapping[str, Codes], n: NDArray[np.int64]) -> Rows:
-    """Add up equal rows."""
-    small = np.min_scalar_type(max((int(c.max(initial=0)) for c in codes.values()), default=0))
-    packed = np.column_stack([c.astype(small) for c in codes.values()])
-    keys = np.ascontiguousarray(packed).view((np.void, packed.itemsize * packed.shape[1])).ravel()
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    total = np.bincount(inverse, weights=n, minlength=len(first)).astype(np.int64)
-    return Rows({axis: packed[first, i].astype(np.int64) for i, axis in enumerate(codes)}, total)
+def _kept(source: Source, expression: Any) -> Any:
+    """An expression whose answer is asked for more than once, kept where that costs nothing."""
+    if not source.keeps:
+        return expression
+    with source.quiet():
+        return expression.get_backend().create_table("kdfair_joint", expression, temp=True)
 
 
-def padded_sum(a: NDArray | None, b: NDArray) -> NDArray:
-    """Sum of two tables whose axes begin alike and may differ in length."""
-    if a is None:
-        return b
-    if a.shape == b.shape:
-        a += b
-        return a
-    total = np.zeros(np.maximum(a.shape, b.shape), dtype=a.dtype)
-    for table in (a, b):
-        total[tuple(slice(n) for n in table.shape)] += table
-    return total
+def _units(number: Any) -> Any:
+    return (number * UNIT).round(0).cast("int64")
 
 
-def score_sums(
-    run: int, n_groups: int, codes: Mapping[str, Codes], scores: NDArray, outcome: NDArray
-) -> Iterator[tuple[str, list[str], NDArray | None]]:
-    """What calibration needs of one batch: (name, axes, what is summed; None counts)."""
-    axis, gap = f"bin:{run}", scores - outcome
-    for a in range(n_groups):
-        yield f"g{a},{axis}/n:{run}", [f"g{a}", axis], None
-        yield f"g{a},{axis}/score:{run}", [f"g{a}", axis], scores
-        yield f"g{a},{axis}/outcome:{run}", [f"g{a}", axis], outcome
-        yield f"g{a}/gap:{run}", [f"g{a}"], gap
-        yield f"g{a}/square:{run}", [f"g{a}"], gap**2
+def _whole(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    return np.array(column.to_pylist(), dtype=np.int64)
 
 
-def count(
-    codes: Mapping[str, Codes],
-    axes: Sequence[str],
-    sizes: Mapping[str, int],
-    weights: NDArray | None = None,
-) -> NDArray:
-    """Count rows, or sum their weights, over axes."""
-    index = codes[axes[0]]
-    for axis in axes[1:]:
-        index = index * sizes[axis] + codes[axis]
-    shape = [sizes[axis] for axis in axes]
-    return np.bincount(index, weights=weights, minlength=math.prod(shape)).reshape(shape)
-
-
-def count_axes(
-    codes: Mapping[str, Codes],
-    axes: Sequence[str],
-    sizes: Mapping[str, int],
-    n: NDArray | None = None,
-    derived: dict[str, Codes] | None = None,
-) -> NDArray[np.int64]:
-    """Count rows over any axes; ``derived`` keeps what was computed for the next table."""
-    derived = {} if derived is None else derived
-    for axis in axes:
-        if ":" in axis and axis not in derived:
-            derived[axis] = _derive(axis, codes)
-    sizes = {axis: _cells([axis], sizes) for axis in axes}
-    # Sums of whole numbers in float64 are exact up to 2**53 examples.
-    return count({**codes, **derived}, axes, sizes, n).astype(np.int64, copy=False)
-
-
-def _derive(axis: str, codes: Mapping[str, Codes]) -> Codes:
-    kind, _, runs = axis.partition(":")
-    predictions = [codes[f"p{run}"] for run in runs.split("+")]
+def _derived(joint: Any, axis: str) -> Any:
+    kind, colon, runs = axis.partition(":")
+    if not colon:
+        return joint[axis]
+    predictions = [joint[f"p{run}"] for run in runs.split("+")]
     if kind == "same":
-        return (predictions[0] == predictions[1]).astype(np.int64)
-    right = np.zeros(len(predictions[0]), dtype=np.int64)
-    for prediction in predictions:
-        right += prediction == codes["y"]
-    return right
+        return (predictions[0] == predictions[1]).ifelse(1, 0)
+    return reduce(add, [(one == joint["y"]).ifelse(1, 0) for one in predictions])
 
 
-def _cells(axes: Iterable[str], sizes: Mapping[str, int]) -> int:
-    cells = 1
-    for axis in axes:
-        kind, colon, runs = axis.partition(":")
-        cells *= sizes[axis] if not colon else 2 if kind == "same" else runs.count("+") + 2
-    return cells
+def _with_kinds(source: Source, models: list[Model]) -> list[Model]:
+    """Whether each model gives labels or scores: numbers that are not all whole are scores."""
+    open_ = {m.columns[0]: is_scores(source, m.columns[0]) for m in models if not m.kind}
+    floats = [name for name, known in open_.items() if known is None]
+    if floats:
+        columns = [number(source.column(name)) for name in floats]
+        parts = {f"c{i}": sum_of(finite(c) & (c % 1 != 0)) for i, c in enumerate(columns)}
+        found = source.run(source.table.aggregate(**parts)).to_pylist()[0]
+        open_ |= {name: bool(found[f"c{i}"]) for i, name in enumerate(floats)}
+    return [
+        model
+        if model.kind
+        else replace(model, kind="scores" if open_[model.columns[0]] else "labels")
+        for model in models
+    ]
 
 
-def _find(axes: Sequence[str], tables: Tables) -> str | None:
-    have = [name for name in tables if set(axes) <= set(name.split(","))]
-    return min(have, key=lambda name: tables[name].size) if have else None
+def _list_sizes(source: Source, models: list[Model]) -> dict[str, int]:
+    """Of each column of lists of scores, how many a row holds; the same in every row."""
+    sizes = {}
+    for model in models:
+        column = source.column(model.columns[0])
+        if model.kind == "scores" and not model.classes and column.type().is_array():
+            found = source.run(source.table.aggregate(most=column.length().max()))
+            sizes[model.columns[0]] = int(found.column(0)[0].as_py() or 0)
+    return sizes
+
+
+def _scored(
+    source: Source, model: Model, classes: Classes, sizes: dict[str, int], threshold: float
+) -> Scored:
+    name = model.columns[0]
+    if not model.classes and name not in sizes:
+        assert classes.pair is not None
+        return Scored(model.name, raw_scores(source, model, 1), classes.pair, threshold)
+    known = list(classes.vocabulary.codes)
+    if model.classes:
+        text = bool(known) and isinstance(known[0], str)
+        return Scored(
+            model.name,
+            raw_scores(source, model, 0),
+            tuple(as_labels_are(model.classes, text)),
+            threshold,
+        )
+    column = source.column(name)
+    place = Place(source, (column.length() != len(known)).fill_null(True))
+    if place.n:
+        raise AuditError(
+            f"column {quoted(name)} has no {len(known)} scores{place}; expected one score for "
+            "each class"
+        )
+    return Scored(model.name, raw_scores(source, model, len(known)), tuple(known), threshold)
+
+
+def _check_scores(source: Source, models: list[Model], scored: dict[int, Scored]) -> list[int]:
+    """Refuse scores that cannot be; returns the models whose scores are probabilities."""
+    if not scored:
+        return []
+    parts = {f"missing{run}": sum_of(model.missing()) for run, model in scored.items()}
+    parts |= {f"wrong{run}": sum_of(model.wrong()) for run, model in scored.items()}
+    found = source.run(source.table.aggregate(**parts)).to_pylist()[0]
+    for run, model in scored.items():
+        if found[f"missing{run}"]:
+            for name, score in zip(models[run].columns, model.scores, strict=False):
+                missing = ~finite(score) if len(models[run].columns) > 1 else model.missing()
+                place = Place(source, missing)
+                if place.n:
+                    raise AuditError(
+                        f"column {quoted(name)} has no finite score{place}; every row needs one "
+                        f"{place.lines()}"
+                    )
+        if model.single and found[f"wrong{run}"]:
+            place = Place(source, model.wrong().fill_null(False), model.best)
+            raise AuditError(
+                f"column {quoted(model.name)} holds the score {place.value:g}{place}; expected "
+                "probabilities between 0 and 1, or labels"
+            )
+    return [run for run in scored if not found[f"wrong{run}"]]

@@ -19,7 +19,7 @@ from kdfair_audit.changes import (
     overall_changes,
 )
 from kdfair_audit.checks import check
-from kdfair_audit.counting import Counts
+from kdfair_audit.counts import Counts, uncrossed
 from kdfair_audit.errors import AuditError
 from kdfair_audit.fairness import fairness_frames
 from kdfair_audit.frames import records
@@ -85,7 +85,7 @@ class Findings:
         return temperature
 
     def to_json(self) -> str:
-        """Everything, as JSON: undefined numbers are null."""
+        """All frames as JSON; undefined numbers are null."""
         frames = {
             name: {
                 "columns": list(frame.columns),
@@ -129,7 +129,7 @@ def findings_of(counts: Counts, *, title: str, options: Options) -> Findings:
     notes = check(counts)
     fairness, fairness_changes = fairness_frames(counts, options)
     intersections, pooled = intersections_frame(counts, options)
-    if len(counts.groups) > 1 and intersections.empty:
+    if len(uncrossed(list(counts.groups))) > 1 and intersections.empty:
         notes.append("The intersections of all groups are too many to be counted; give fewer.")
     frames = {
         "models": models_frame(counts, options),

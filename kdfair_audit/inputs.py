@@ -8,15 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from kdfair_audit.counting import Counts
+from kdfair_audit.columns import CROSS
+from kdfair_audit.counting import MAX_GROUPS, Plan, count_source
+from kdfair_audit.counts import Counts
 from kdfair_audit.errors import AuditError
 from kdfair_audit.findings import findings_of
 from kdfair_audit.merging import is_counts, merge, read_counts
 from kdfair_audit.published import is_published, published_frame
 from kdfair_audit.rates import Options
-from kdfair_audit.reading import open_source
 from kdfair_audit.report import AuditReport
-from kdfair_audit.streaming import MAX_GROUPS, Plan, count_source
+from kdfair_audit.sources import open_source
 
 
 def audit(
@@ -38,20 +39,26 @@ def audit(
     seed: int = 0,
     encoding: str | None = None,
     delimiter: str | None = None,
+    decimal: str | None = None,
+    table: str | None = None,
+    memory_limit: str | None = None,
     title: str | None = None,
 ) -> AuditReport:
-    """Ask what distillation changed for whom.
+    """Audit a distilled model's predictions: what distillation changed, and for whom.
 
     Parameters
     ----------
-    data : path, frame, Arrow table, mapping of arrays, counts, results, or a list of these
-        A Parquet, CSV or Arrow file; a file written by ``--counts-only``; a pandas frame or
-        anything with ``__arrow_c_stream__``; published results of this project, or their folder.
-        Several are added up. Without it the other arguments are arrays.
+    data : path, address, table, mapping of arrays, counts, results, or a list of these
+        CSV, Parquet, Arrow or JSON lines, packed or not: files, folders of them (a folder
+        ``year=2026`` is a column), patterns (``"part-*.csv"``) and addresses (``https://``,
+        ``s3://``); a DuckDB or SQLite file; a file written by ``--counts-only``; an Ibis table,
+        which is counted where it is; a frame of pandas or Polars, an Arrow table, a DuckDB
+        relation; published results of this project, or their folder. Several are added up.
+        Without it the other arguments are arrays.
     label : str, or array [example]
         Column of the true class.
     groups : str or sequence of str, or mapping of str to array [example]
-        Columns of sensitive attributes.
+        Columns of sensitive attributes; ``"sex*age"`` crosses two.
     teacher, distilled, baseline : str or sequence of str; or array, or mapping of str to array
         Columns of predicted classes (whole numbers or text) or of scores: one number in 0..1 for
         the positive class, or [example, class]. Runs are told apart by a temperature and a seed:
@@ -73,8 +80,12 @@ def audit(
         Groups with fewer examples are shown and not judged.
     n_boot, seed : int
         Redrawn test sets behind the intervals of DPD and EOD, and their random seed.
-    encoding, delimiter : str, optional
-        Of a CSV file.
+    encoding, delimiter, decimal : str, optional
+        Of CSV files; found out without them.
+    table : str, optional
+        Which one, in a DuckDB or SQLite file.
+    memory_limit : str, optional
+        What DuckDB may take, such as "1GB"; what needs more goes to a temporary folder.
     title : str, optional
 
     Returns
@@ -102,6 +113,9 @@ def audit(
         max_groups=max_groups,
         encoding=encoding,
         delimiter=delimiter,
+        decimal=decimal,
+        table=table,
+        memory_limit=memory_limit,
     )
     options = Options(level=level, min_group=min_group, n_boot=n_boot, seed=seed)
     found = findings_of(counts, title=title or f"Audit of {name}", options=options)
@@ -115,21 +129,28 @@ def count(
     parts = list(data) if isinstance(data, list | tuple) else [data]
     if not parts:
         raise AuditError("there is nothing to audit: no file is given")
-    counted = [_count_one(part, label=label, groups=groups, **options) for part in parts]
-    name = counted[0][1] + (f" and {len(parts) - 1} more" if len(parts) > 1 else "")
+    together = [parts] if len(parts) > 1 and _are_one_table(parts) else parts
+    counted = [_count_one(part, label=label, groups=groups, **options) for part in together]
+    name = counted[0][1] + (f" and {len(together) - 1} more" if len(together) > 1 else "")
     return merge([counts for counts, _ in counted]), name
+
+
+def _are_one_table(parts: list[Any]) -> bool:
+    """Whether these are paths of files of one form, which are read as one table."""
+    if not all(isinstance(part, str | Path) for part in parts):
+        return False
+    if any(is_counts(part) or is_published(part) for part in parts):
+        return False
+    return len({Path(part).suffix.lower() for part in parts}) == 1
 
 
 def head(data: Any, rows: int = 5) -> pd.DataFrame:
     """The first rows of a table of predictions, however it is given; to look at."""
     if isinstance(data, str | Path) and is_counts(data):
         raise AuditError(f"{Path(data).name} holds counts, which have no rows to look at")
-    source = open_source(published_frame(data)[0] if is_published(data) else data)
-    batches = source.batches(source.columns, text=())
-    first = next(batches, None)
-    if first is None:
-        return pd.DataFrame(columns=list(source.columns))
-    return first.slice(0, rows).to_pandas()
+    with open_source(published_frame(data)[0] if is_published(data) else data) as source:
+        table = source.table.select(**{name: source.column(name) for name in source.columns})
+        return source.run(table.limit(rows)).to_pandas()
 
 
 def _count_one(
@@ -140,6 +161,9 @@ def _count_one(
     missing: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    decimal: str | None = None,
+    table: str | None = None,
+    memory_limit: str | None = None,
     **options: Any,
 ) -> tuple[Counts, str]:
     roles = {role: options.pop(role, None) for role in ("teacher", "distilled", "baseline")}
@@ -147,31 +171,40 @@ def _count_one(
         return data, "counts"
     if isinstance(data, str | Path) and is_counts(data):
         return read_counts(data), Path(data).name
+    name = ""
     if is_published(data):
-        frame, given = published_frame(data, groups=groups, temperatures=roles["distilled"])
-        source = open_source(frame, name=given.pop("title").removeprefix("Audit of "))
+        data, given = published_frame(data, groups=groups, temperatures=roles["distilled"])
+        name = given.pop("title").removeprefix("Audit of ")
         label, groups = given.pop("label"), given.pop("groups")
         roles = {role: given.get(role) for role in roles}
         missing = missing or given["missing"]
         options["classes"] = options.get("classes") or given["classes"]
     elif data is None:
-        columns, label, groups, roles = _from_arrays(label, groups, roles)
-        source = open_source(columns, name="the arrays")
-    else:
-        source = open_source(data, encoding=encoding, delimiter=delimiter)
-    if not isinstance(label, str):
-        raise AuditError("the label column is not given; name it with label (--label)")
-    names = [groups] if isinstance(groups, str) else list(groups or [])
-    if missing not in (None, "refuse", "group", "exclude"):
-        raise AuditError(f"missing is {missing!r}; expected refuse, group or exclude")
-    plan = Plan(
-        label=label,
-        groups=tuple(str(name) for name in names),
-        missing=missing or "refuse",
-        **roles,
-        **options,
-    )
-    return count_source(source, plan), source.name
+        data, label, groups, roles = _from_arrays(label, groups, roles)
+        name = "the arrays"
+    names = [str(name) for name in ([groups] if isinstance(groups, str) else groups or [])]
+    with open_source(
+        data,
+        text=[*names, *(part.strip() for name in names for part in name.split(CROSS))],
+        encoding=encoding,
+        delimiter=delimiter,
+        decimal=decimal,
+        table=table,
+        memory_limit=memory_limit,
+        name=name,
+    ) as source:
+        if not isinstance(label, str):
+            raise AuditError("the label column is not given; name it with label (--label)")
+        if missing not in (None, "refuse", "group", "exclude"):
+            raise AuditError(f"missing is {missing!r}; expected refuse, group or exclude")
+        plan = Plan(
+            label=label,
+            groups=tuple(names),
+            missing=missing or "refuse",
+            **roles,
+            **options,
+        )
+        return count_source(source, plan), source.name
 
 
 def _from_arrays(

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdfair_audit.codes import Value, in_order
-from kdfair_audit.counting import (
-    ROWS,
+from kdfair_audit.counts import (
+    JOINT,
     Counts,
     Rows,
     Tables,
@@ -25,6 +24,7 @@ from kdfair_audit.counting import (
 )
 from kdfair_audit.errors import AuditError, listed, quoted
 from kdfair_audit.roles import Model
+from kdfair_audit.vocabulary import Value, in_order
 
 FORMAT = "kdfair audit counts"
 VERSION = 1
@@ -208,7 +208,7 @@ def _check(counts: Counts) -> None:
         if known != found or (name in counts.tables and (table < 0).any()):
             raise AuditError(f"the counts hold a damaged table {quoted(name)}")
     if counts.rows is None:
-        needed = wanted_tables(counts.models, len(counts.groups)).items()
+        needed = wanted_tables(counts.models, list(counts.groups)).items()
         missing = [name for name, optional in needed if name not in counts.tables and not optional]
         if missing:
             raise AuditError(f"the counts are damaged: they lack the table {quoted(missing[0])}")
@@ -261,7 +261,7 @@ def _add_rows(a: Rows | None, b: Rows | None) -> Rows | None:
         return None
     codes = {axis: np.concatenate([a.codes[axis], b.codes[axis]]) for axis in a.codes}
     rows = distinct(codes, np.concatenate([a.n, b.n]))
-    return rows if len(rows) <= ROWS else None
+    return rows if len(rows) <= JOINT else None
 
 
 def _axes(name: str) -> list[str]:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kdfair_audit.codes import display
-from kdfair_audit.counting import Counts
+from kdfair_audit.counts import Counts, uncrossed
 from kdfair_audit.roles import Setting, settings
 from kdfair_audit.statistics import gap_to_rest, mean_rate
+from kdfair_audit.vocabulary import display
 
 INTERSECTION = " × "
 
@@ -91,11 +91,12 @@ def intersections_frame(counts: Counts, options: Options) -> tuple[pd.DataFrame,
         The frame has ``members``, how many combinations a row stands for; ``pooled`` names those
         of the pooled row.
     """
-    axes = [counts.axis(attribute) for attribute in counts.groups]
+    attributes = [list(counts.groups)[a] for a in uncrossed(list(counts.groups))]
+    axes = [counts.axis(attribute) for attribute in attributes]
     runs = settings(counts.models)
     if len(axes) < 2 or not all(counts.has(*axes, "y", f"p{r}") for s in runs for r in s.runs):
         return pd.DataFrame(), []
-    names = [counts.group_names(attribute) for attribute in counts.groups]
+    names = [counts.group_names(attribute) for attribute in attributes]
     labels = np.array([INTERSECTION.join(part) for part in _product(names)], dtype=object)
     frames, pooled = [], []
     for setting in runs:

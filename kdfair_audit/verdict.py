@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kdfair_audit.changes import WELCH
-from kdfair_audit.counting import Counts
+from kdfair_audit.counts import Counts
 from kdfair_audit.frames import at_temperature, records
 from kdfair_audit.numbers import (
     count,

@@ -239,6 +239,7 @@ def _prepare_run(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
         action=argparse.BooleanOptionalAction,
         help="run networks for images as compiled programs, or never (where the start-up pays)",
     )
+    parser.add_argument("--together", type=int, metavar="N", help="seeds at a time on a GPU")
     parser.add_argument(
         "--time-limit",
         type=_minutes,
@@ -293,6 +294,7 @@ def _train(args: argparse.Namespace, study: str, options: dict[str, Any]) -> int
             device=args.device,
             precision=args.precision,
             compiled=args.compile,
+            together=args.together,
             time_limit=args.time_limit,
             data_root=args.data,
             progress=not args.quiet,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import kdfair_audit
-from kdfair_audit import counting, reading
+from kdfair_audit import counting
 from kdfair_audit.errors import AuditError
 from kdfair_audit.inputs import count
 from kdfair_audit.merging import is_counts, merge, read_counts, write_counts
@@ -37,30 +37,27 @@ def test_tables_are_counts(binary, counts):
     np.testing.assert_array_equal(counts.table("right:0+2"), np.bincount(right, minlength=3))
 
 
-@pytest.fixture(params=["joint", "tables"])
-def streamed(request, monkeypatch):
-    """Count as long tables are counted: in small batches, without keeping rows."""
-    monkeypatch.setattr(reading, "BATCH", 97)
-    monkeypatch.setattr(counting, "ROWS", 150)
-    monkeypatch.setattr(counting, "JOINT_CELLS", 1 << 18 if request.param == "joint" else 1)
-    return request.param
+@pytest.fixture
+def tables_only(monkeypatch):
+    """Count as tables of many distinct rows are counted, without keeping them."""
+    monkeypatch.setattr(counting, "JOINT", 10)
 
 
-def test_streaming_counts_the_same(binary, roles, counts, streamed):
-    # A group and a class that come late make tables grow half way.
+def test_tables_are_those_of_the_rows(binary, roles, counts, tables_only):
     late = binary.sort_values(["y", "age"])
     long, _ = count(late, **roles)
-    assert (long.rows is None) == (streamed == "tables")
+    assert long.rows is None
     expected, found = counts.as_tables(), long.as_tables()
     assert expected.keys() == found.keys()
     for name, table in expected.items():
         np.testing.assert_array_equal(found[name], table, err_msg=name)
 
 
-def test_reports_from_streamed_counts(binary, roles, streamed):
+def test_reports_from_tables_only(binary, roles, monkeypatch):
     short = kdfair_audit.audit(binary, **roles).frames
+    monkeypatch.setattr(counting, "JOINT", 10)
     reading_long = kdfair_audit.audit(binary, **roles)
-    assert (reading_long.counts.rows is None) == (streamed == "tables")
+    assert reading_long.counts.rows is None
     for name, frame in reading_long.frames.items():
         if name in ("verdict", "fairness", "fairness_changes"):  # intervals are drawn otherwise
             continue
@@ -74,8 +71,7 @@ def test_reports_from_streamed_counts(binary, roles, streamed):
 
 def test_intervals_of_several_runs_without_rows(seeds, seed_roles, monkeypatch):
     kept = kdfair_audit.audit(seeds, **seed_roles).frames
-    monkeypatch.setattr(counting, "ROWS", 10)
-    monkeypatch.setattr(counting, "JOINT_CELLS", 1)
+    monkeypatch.setattr(counting, "JOINT", 10)
     streamed = kdfair_audit.audit(seeds, **seed_roles)
     assert streamed.counts.rows is None
     found = streamed.frames["fairness"]
@@ -90,8 +86,7 @@ def test_intervals_of_several_runs_without_rows(seeds, seed_roles, monkeypatch):
 @pytest.mark.parametrize("mode", ["rows", "tables"])
 def test_parts_add_up(seeds, seed_roles, tmp_path, monkeypatch, mode):
     if mode == "tables":
-        monkeypatch.setattr(counting, "ROWS", 10)
-        monkeypatch.setattr(counting, "JOINT_CELLS", 1)
+        monkeypatch.setattr(counting, "JOINT", 10)
     # The parts differ in the classes and groups that they show.
     order = seeds.sort_values(["label", "color"]).reset_index(drop=True)
     cuts = [order.iloc[:200], order.iloc[200:500], order.iloc[500:]]

@@ -1,0 +1,567 @@
+"""Whatever holds predictions, as one Ibis table.
+
+Files are read by DuckDB, in this process and with nothing loaded from elsewhere; addresses go
+through fsspec; a table of a database stays where it is, and only counts leave it. Nothing is ever
+unpickled.
+"""
+
+from __future__ import annotations
+
+import functools
+import glob
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.ipc
+
+from kdfair_audit.addresses import fetch, is_address, matches
+from kdfair_audit.dialects import (
+    HEAD,
+    Dialect,
+    compression_of,
+    dialect_of,
+    encoding_of,
+    kind_of,
+)
+from kdfair_audit.errors import AuditError, listed, nearest, quoted
+
+NO_VALUE = ["", "NaN", "nan", "NULL", "null", "N/A", "#N/A"]  # in a CSV; "NA" may be a place
+FILE = "kdfair audit file"  # the column that says which of several files a row is from
+SUFFIXES = (".parquet", ".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".arrow", ".feather")
+SUFFIXES += (".gz", ".zst")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table to be counted.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it.
+    table : ibis.Table
+    names : dict of str to str
+        A column's name -> what the engine calls it, which knows no upper and lower case.
+    ordered : bool
+        Whether rows have numbers that mean something to who gave the table.
+    keeps : bool
+        Whether what was computed can be kept for the next question at no cost.
+    files : dict of str to callable
+        Of several files: path -> its columns, each with its kind.
+    """
+
+    name: str
+    table: Any
+    names: Mapping[str, str]
+    ordered: bool = True
+    keeps: bool = True
+    files: Mapping[str, Callable[[], Mapping[str, str]]] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.names)
+
+    def column(self, name: str) -> Any:
+        """A column, as an expression."""
+        return self.table[self.names[name]]
+
+    def run(self, expression: Any) -> pa.Table:
+        """The answer to an expression.
+
+        Raises
+        ------
+        AuditError
+            For whatever the engine brings up, such as a damaged page.
+        """
+        with self.quiet():
+            return expression.to_pyarrow()
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """What goes wrong in it is said in one sentence, and engines warn of nothing."""
+        with said(self.name), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+
+    def require(self, columns: Sequence[str]) -> None:
+        """Refuse files that lack one of these columns, or have another kind of values in it."""
+        first: dict[str, tuple[str, str]] = {}
+        for path, kinds in self.files.items():
+            with said(Path(path).name):
+                found = kinds()
+            for column in columns:
+                if column not in self.names or f"{column}=" in path:  # a partition's
+                    continue
+                if column not in found:
+                    lacking = f"{path} has no column {quoted(column)}, which other files have"
+                    raise AuditError(f"{lacking}; give files of the same columns")
+                other, kind = first.setdefault(column, (path, found[column]))
+                if kind != found[column]:
+                    raise AuditError(
+                        f"column {quoted(column)} holds {kind} in {other} and {found[column]} in "
+                        f"{path}; expected one kind in all files"
+                    )
+
+
+@contextmanager
+def said(name: str) -> Iterator[None]:
+    """Turn whatever goes wrong into one sentence."""
+    try:
+        yield
+    except AuditError:
+        raise
+    except Exception as error:  # engines and file systems raise errors of their own
+        reason = " ".join(str(error).split())
+        codec = getattr(error, "encoding", "")
+        if "invalid unicode" in reason.lower() or "utf-8 encoded" in reason or codec == "utf-8":
+            raise AuditError(
+                f"{name} is not in UTF-8; give its encoding, for example --encoding latin-1"
+            ) from error
+        if type(error).__name__ in ("OperationNotDefinedError", "UnsupportedOperationError"):
+            raise AuditError(f"the engine of {name} cannot do what an audit asks: {reason}") from (
+                error
+            )
+        reason = reason[:300] or type(error).__name__
+        raise AuditError(f"cannot read {name}: {reason}") from error
+
+
+@contextmanager
+def open_source(
+    data: Any,
+    *,
+    text: Sequence[str] = (),
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    table: str | None = None,
+    memory_limit: str | None = None,
+    name: str = "",
+) -> Iterator[Source]:
+    """Open whatever holds predictions.
+
+    Parameters
+    ----------
+    data : path, address, several of these, or a table in memory or in a database
+        Files may be CSV, Parquet, Arrow, JSON lines, DuckDB or SQLite; folders and patterns stand
+        for the files in them.
+    text : sequence of str
+        Columns that are kept as text where the format leaves a choice (CSV).
+    encoding, delimiter, decimal : str, optional
+        Of CSV files; found out without them.
+    table : str, optional
+        Which one, in a database.
+    memory_limit : str, optional
+        What DuckDB may take, such as "1GB"; what needs more goes to a temporary folder.
+    name : str
+        What messages call it; the file's name by default.
+
+    Raises
+    ------
+    AuditError
+        If there is no such file, or it is none of these.
+    """
+    with ExitStack() as stack:
+        given = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal}
+        opener = _Opener(stack, memory_limit, table, list(text), given)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            source = opener.open(data, name)
+        yield source
+
+
+class _Opener:
+    def __init__(
+        self,
+        stack: ExitStack,
+        memory_limit: str | None,
+        table: str | None,
+        text: list[str],
+        given: dict[str, str | None],
+    ) -> None:
+        self.stack, self.memory_limit = stack, memory_limit
+        self.table, self.text, self.given = table, text, given
+
+    @functools.cached_property
+    def folder(self) -> Path:
+        """Where temporary files go."""
+        return Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="kdfair-audit-")))
+
+    @functools.cached_property
+    def engine(self) -> Any:
+        """DuckDB, which loads nothing and keeps nothing."""
+        options = {} if self.memory_limit is None else {"memory_limit": self.memory_limit}
+        with said("the table"):
+            engine = ibis.duckdb.connect(
+                temp_directory=str(self.folder),
+                autoload_known_extensions=False,
+                autoinstall_known_extensions=False,
+                **options,
+            )
+        self.stack.callback(engine.disconnect)
+        return engine
+
+    def open(self, data: Any, name: str) -> Source:
+        if isinstance(data, str | os.PathLike):
+            data = [data]
+        if isinstance(data, list) and data and isinstance(data[0], str | os.PathLike):
+            files = [file for part in data for file in find(os.fspath(part))]
+            first = Path(os.fspath(data[0]).rstrip("/")).name
+            return self.open_files(files, name or (first if len(data) == 1 else ""))
+        if isinstance(data, ibis.Table):
+            return Source(
+                name or "the table", data, {c: c for c in data.columns}, ordered=False, keeps=False
+            )
+        if isinstance(data, pd.DataFrame):
+            names = [str(column) for column in data.columns]
+            arrays = [column_of(n, data.iloc[:, i]) for i, n in enumerate(names)]
+            return self.of_arrow(_checked(names, arrays), name or "the frame")
+        if isinstance(data, np.ndarray) and data.dtype.names:
+            data = {field: data[field] for field in data.dtype.names}
+        if isinstance(data, Mapping):
+            names = [str(column) for column in data]
+            arrays = [column_of(n, v) for n, v in zip(names, data.values(), strict=True)]
+            return self.of_arrow(_checked(names, arrays), name or "the table")
+        if hasattr(data, "collect") and not hasattr(data, "__arrow_c_stream__"):
+            data = data.collect()  # a lazy frame of Polars
+        if hasattr(data, "__arrow_c_stream__"):
+            with said(name or "the table"):
+                streams = pa.RecordBatchReader.from_stream(data)
+            if isinstance(data, pa.Table):
+                return self.of_arrow(data, name or "the table")
+            return self.of_arrow(streams, name or "the table")
+        raise AuditError(
+            f"cannot audit a {type(data).__name__}; expected a path, a frame, an Arrow table, an "
+            "Ibis table or a mapping of arrays"
+        )
+
+    def of_arrow(self, data: Any, name: str) -> Source:
+        """A table in memory; what can be read only once is copied, to disk where it is large."""
+        names = list(data.schema.names)
+        _once(name, names)
+        short = [f"c{i}" for i in range(len(names))]
+        if not names:
+            raise AuditError(f"{name} has no columns")
+        with said(name):
+            if isinstance(data, pa.Table):
+                columns = [column.cast(_known(column.type)) for column in data.columns]
+                self.engine.con.register("kdfair_arrow", pa.table(columns, names=short))
+                table = self.engine.table("kdfair_arrow")
+            else:
+                schema = pa.schema(
+                    [pa.field(s, t) for s, t in zip(short, data.schema.types, strict=True)]
+                )
+                batches = (pa.RecordBatch.from_arrays(b.columns, names=short) for b in data)
+                reader = pa.RecordBatchReader.from_batches(schema, batches)
+                self.engine.con.register("kdfair_stream", reader)
+                self.engine.con.execute("CREATE TABLE kdfair_copy AS FROM kdfair_stream")
+                table = self.engine.table("kdfair_copy")
+        return Source(name, table, dict(zip(names, short, strict=True)))
+
+    def open_files(self, files: list[str], name: str) -> Source:
+        name = name or f"{Path(files[0]).name} and {len(files) - 1} more"
+        kinds, local = [], []
+        for path in files:
+            if is_address(path):
+                path = fetch(path, self.folder, self.engine)
+            head = _head(path) if not is_address(path) else b"PAR1"
+            kinds.append((kind_of(Path(path).name, head), compression_of(_raw_head(path))))
+            local.append(path)
+        kind, compression = kinds[0]
+        for path, (other, _) in zip(files, kinds, strict=True):
+            if other != kind:
+                raise AuditError(
+                    f"{files[0]} is {kind} and {path} is {other}; expected files of one form"
+                )
+        if kind == "parquet":
+            return self.parquet(local, name)
+        if kind == "csv":
+            return self.csv(local, name, compression)
+        if kind == "json":
+            return self.json(local, name, compression)
+        if len(files) > 1:
+            raise AuditError(f"{files[0]} is {kind}; give one such file at a time")
+        if kind in ("duckdb", "sqlite"):
+            return self.database(local[0], name, kind)
+        with said(name):
+            file = self.stack.enter_context(pa.OSFile(local[0]))
+            opened = (pa.ipc.open_stream if kind == "arrow stream" else pa.ipc.open_file)(file)
+            return self.of_arrow(_validated(opened), name)
+
+    def parquet(self, files: list[str], name: str) -> Source:
+        for path in files:
+            if not is_address(path) and not _tail(path).endswith(b"PAR1"):
+                raise AuditError(
+                    f"{Path(path).name} is a Parquet file cut short: its end is missing"
+                )
+
+        def kinds(path: str) -> Mapping[str, str]:
+            with said(Path(path).name):
+                found = self.engine.con.execute("DESCRIBE FROM read_parquet(?)", [path]).fetchall()
+            return {column: _kind(kind) for column, kind, *_ in found}
+
+        with said(name):
+            options = self.of_files(files)
+            if len(files) > 1:
+                options["union_by_name"] = True
+            table = self.engine.read_parquet(files, **options)
+        return self.of_view(name, table, files, kinds)
+
+    def json(self, files: list[str], name: str, compression: str) -> Source:
+        def kinds(path: str) -> Mapping[str, str]:
+            found = self.engine.con.execute(
+                "DESCRIBE FROM read_json(?, compression=?)", [path, compression or "none"]
+            ).fetchall()
+            return {column: _kind(kind) for column, kind, *_ in found}
+
+        with said(name):
+            options = self.of_files(files)
+            if len(files) > 1:
+                options["union_by_name"] = True
+            table = self.engine.read_json(files, compression=compression or "none", **options)
+        return self.of_view(name, table, files, kinds)
+
+    def csv(self, files: list[str], name: str, compression: str) -> Source:
+        plain, dialects = [], []
+        for path in files:
+            with said(Path(path).name):
+                path, dialect = self.dialect(path)
+            plain.append(path)
+            dialects.append(dialect)
+        compression = compression if plain == files else ""
+        first = dialects[0]
+        names = dict.fromkeys(n for dialect in dialects for n in dialect.names)
+        words = [n for dialect in dialects for n in (*dialect.words, *self.text) if n in names]
+        options = self.of_files(files)
+        if len(files) > 1:
+            options["union_by_name"] = True
+        if words:
+            options["types"] = dict.fromkeys(words, "VARCHAR")
+        with said(name):
+            table = self.engine.read_csv(
+                plain,
+                header=True,
+                delim=first.delimiter,
+                quote=first.quote,
+                escape=first.quote,
+                decimal_separator=first.decimal,
+                nullstr=NO_VALUE,
+                compression=compression or "none",
+                auto_type_candidates=["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"],
+                **options,
+            )
+        kinds = {
+            path: dict.fromkeys(dialect.names, "values")
+            for path, dialect in zip(plain, dialects, strict=True)
+        }
+        given = list(first.names) if len(files) == 1 else None
+        return self.of_view(name, table, plain, kinds.__getitem__, given)
+
+    def dialect(self, path: str) -> tuple[str, Dialect]:
+        """How a CSV file is written, and the same in UTF-8 where it is in something else."""
+        name, head = Path(path).name, _head(path)
+        encoding = encoding_of(name, head, self.given["encoding"])
+        if encoding not in ("utf-8", "utf-8-sig"):
+            path = _in_utf8(path, encoding, self.folder)
+            head = _head(path)
+        start = head.decode("utf-8-sig", "ignore" if len(head) == HEAD else "strict")
+        delimiter = self.given["delimiter"]
+        dialect = dialect_of(name, start, delimiter, self.given["decimal"], self.text)
+        _once(name, dialect.names)
+        return path, dialect
+
+    def of_files(self, files: list[str]) -> dict[str, Any]:
+        """Options of every reader of files."""
+        options: dict[str, Any] = {}
+        if len(files) > 1:
+            options["filename"] = FILE
+        keys = {part.partition("=")[0] for part in Path(files[0]).parts if "=" in part}
+        if keys:
+            options["hive_partitioning"] = True
+            options["hive_types_autocast"] = not keys & set(self.text)
+        return options
+
+    def of_view(
+        self,
+        name: str,
+        table: Any,
+        files: list[str],
+        kinds: Callable[[str], Mapping[str, str]],
+        given: list[str] | None = None,
+    ) -> Source:
+        found = [column for column in table.columns if column != FILE]
+        if given is None or len(given) > len(found):
+            given = found
+        names = dict(zip([*given, *found[len(given) :]], found, strict=True))
+        several = {file: functools.partial(kinds, file) for file in files if len(files) > 1}
+        return Source(name, table, names, files=several)
+
+    def database(self, path: str, name: str, kind: str) -> Source:
+        with said(name):
+            if kind == "duckdb":
+                engine = ibis.duckdb.connect(path, read_only=True)
+            else:
+                engine = ibis.sqlite.connect(path)
+            self.stack.callback(engine.disconnect)
+            tables = engine.list_tables()
+        table = self.table or (tables[0] if len(tables) == 1 else None)
+        if table is None:
+            raise AuditError(
+                f"{name} holds {len(tables)} tables; name one with table (--table): "
+                f"{listed(tables, 8)}"
+            )
+        if table not in tables:
+            raise AuditError(f"no table {quoted(table)} in {name}; {nearest(table, tables)}")
+        with said(name):
+            found = engine.table(table)
+        names = {c: c for c in found.columns}
+        return Source(name, found, names, ordered=kind == "duckdb", keeps=False)
+
+
+def find(path: str) -> list[str]:
+    """The files that a path, a pattern, a folder or an address stands for."""
+    if is_address(path):
+        return matches(path, SUFFIXES)
+    if os.path.isfile(path):
+        return [path]
+    if os.path.isdir(path):
+        found = [
+            str(file)
+            for file in sorted(Path(path).rglob("*"))
+            if file.is_file()
+            and file.name.lower().endswith(SUFFIXES)
+            and not any(part[0] in "._" for part in file.relative_to(path).parts)
+        ]
+        if not found:
+            raise AuditError(
+                f"{Path(path).name} is a folder without a Parquet, CSV, JSON or Arrow file"
+            )
+        return found
+    if os.path.exists(path):
+        raise AuditError(f"{Path(path).name} is no regular file")
+    if glob.has_magic(path):
+        found = sorted(file for file in glob.glob(path, recursive=True) if os.path.isfile(file))
+        if found:
+            return found
+        raise AuditError(f"no file has the pattern {quoted(path, 200)}")
+    raise AuditError(f"there is no file {quoted(path, 200)}")
+
+
+def column_of(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
+    """One column of arrays: of scalars, or of rows of scores where there are two axes."""
+    if hasattr(values, "__arrow_array__") or isinstance(values, pa.Array | pa.ChunkedArray):
+        pass  # knows how to become Arrow, as pandas' own arrays do
+    elif not isinstance(values, pd.Series):
+        try:
+            array = np.asarray(values)
+        except ValueError as error:
+            raise AuditError(f"column {quoted(name)} is no array: {error}") from None
+        if array.ndim == 2 and array.dtype.kind in "fiub" and array.shape[1]:
+            flat = pa.array(np.ascontiguousarray(array).reshape(-1))
+            offsets = np.arange(0, array.size + 1, array.shape[1], dtype=np.int32)
+            return pa.ListArray.from_arrays(pa.array(offsets), flat)
+        if array.ndim != 1:
+            raise AuditError(
+                f"column {quoted(name)} has shape {array.shape}; expected one value a row, or "
+                "scores [row, class]"
+            )
+        values = array.tolist() if array.dtype.kind in "OU" else array
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        kinds = sorted({type(value).__name__ for value in values if value is not None})
+        raise AuditError(
+            f"column {quoted(name)} mixes kinds of values ({listed(kinds)}); expected one kind"
+        ) from None
+
+
+def _checked(names: list[str], columns: list[Any]) -> pa.Table:
+    lengths = {name: len(column) for name, column in zip(names, columns, strict=True)}
+    if len(set(lengths.values())) > 1:
+        usual = max(lengths.values(), key=list(lengths.values()).count)
+        odd = [f"{quoted(name)} has {n:,}" for name, n in lengths.items() if n != usual]
+        raise AuditError(
+            f"the columns differ in length: {', '.join(odd[:5])} rows where others have {usual:,}"
+        )
+    return pa.table(columns, names=names)
+
+
+def _once(name: str, columns: Sequence[str]) -> None:
+    twice = {column for column in columns if columns.count(column) > 1}
+    if twice:
+        raise AuditError(f"{name} has more than one column {listed(sorted(twice))}")
+
+
+def _validated(opened: Any) -> Any:
+    """Batches checked whole, so that a damaged file is an error and not a crash."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        stream = hasattr(opened, "read_next_batch")
+        for batch in opened if stream else map(opened.get_batch, range(opened.num_record_batches)):
+            batch.validate(full=True)
+            yield batch
+
+    return pa.RecordBatchReader.from_batches(opened.schema, batches())
+
+
+def _known(kind: pa.DataType) -> pa.DataType:
+    """A type that DuckDB knows."""
+    return pa.float32() if pa.types.is_float16(kind) else kind
+
+
+def _kind(engine_type: str) -> str:
+    """``numbers``, ``text`` or what DuckDB calls a type."""
+    name = engine_type.upper()
+    if name.startswith(("VARCHAR", "ENUM")):
+        return "text"
+    numbers = ("TINY", "SMALL", "INT", "BIG", "HUGE", "U", "FLOAT", "DOUBLE", "DECIMAL", "BOOL")
+    return "numbers" if name.startswith(numbers) and name != "UUID" else name
+
+
+def _raw_head(path: str) -> bytes:
+    if is_address(path):
+        return b""
+    with open(path, "rb") as file:
+        return file.read(8)
+
+
+def _tail(path: str) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - 8))
+        return file.read()
+
+
+def _head(path: str) -> bytes:
+    """The first bytes of a file, unpacked."""
+    name = Path(path).name
+    try:
+        packed = compression_of(_raw_head(path))
+        with pa.input_stream(path, compression=packed or None) as file:
+            return file.read(HEAD)
+    except OSError as error:
+        if packed:
+            raise AuditError(f"{name} is a damaged {packed} file: {error}") from None
+        raise AuditError(f"cannot open {name}: {error.strerror or error}") from None
+
+
+def _in_utf8(path: str, encoding: str, folder: Path) -> str:
+    """A copy of a text file in UTF-8."""
+    copy = folder / f"{len(list(folder.iterdir()))}-{Path(path).name}.csv"
+    with pa.input_stream(path, compression=compression_of(_raw_head(path)) or None) as raw:
+        import io
+
+        with io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
+            with open(copy, "w", encoding="utf-8", newline="") as file:
+                shutil.copyfileobj(text, file, 1 << 20)
+    return str(copy)
