@@ -6,6 +6,7 @@ python benchmarks/sweep.py --noise --json data/benchmarks/noise.json
 python benchmarks/arrangements.py --json data/benchmarks/arrangements.json
 python benchmarks/peers.py --json data/benchmarks/peers.json
 python benchmarks/gpu.py --json data/benchmarks/gpu.json     on a GPU
+kdfair plan --rate h100-stacked --json data/benchmarks/scaling.json
 
 "gpu_prototype" was measured elsewhere, by scripts that are not the project's.
 """
@@ -35,6 +36,19 @@ def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
     """
     if name not in NAMES:
         raise ValueError(f"unknown benchmark {name!r}; expected one of {', '.join(NAMES)}")
+    return _read(name, folder)
+
+
+def scaling(folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
+    """How many devices each study keeps busy, as ``kdfair plan`` simulated it.
+
+    Columns: study, devices, split, hours, speedup, efficiency, repeated; ``attrs`` say which rate
+    it stands on.
+    """
+    return _read("scaling", folder)
+
+
+def _read(name: str, folder: str | os.PathLike[str]) -> pd.DataFrame:
     content = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
     frame = pd.DataFrame(content["rows"])
     frame.attrs = content["about"]
