@@ -1,12 +1,14 @@
 """Audit a distilled model of your own: what changed for whom, from predictions alone.
 
-    predictions -> codes -> counts -> frames -> report
+    table -> counts -> findings -> report
 
-``reading`` opens tables, ``roles`` finds the models in them, ``codes`` and ``streaming`` turn rows
-into integer codes and ``counting`` into counts, a batch at a time; ``merging`` keeps counts in
-files and adds them. ``rates``, ``changes``, ``fairness`` and ``calibration`` compute frames from
-counts, ``verdict`` puts them into words and ``findings`` holds them; ``page`` and ``markdown`` show
-them, ``rules`` makes a gate of them, and ``report`` is all of it.
+``sources`` makes one Ibis table of whatever is given (``dialects`` says how a file is written,
+``addresses`` what is behind a URL), ``roles`` finds the models in it, ``columns`` turns them into
+expressions and checks them, and ``counting`` groups by them: DuckDB counts, or the database that
+holds the table. ``counts`` is what is left of the table; ``merging`` keeps it in files and adds
+it. ``rates``, ``changes``, ``fairness`` and ``calibration`` compute frames from counts, ``verdict``
+puts them into words and ``findings`` holds them; ``page`` and ``markdown`` show them, ``rules``
+makes a gate of them, and ``report`` is all of it.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -38,8 +38,8 @@ from kdfair_audit.errors import AuditError, listed, nearest, quoted
 
 NO_VALUE = ["", "NaN", "nan", "NULL", "null", "N/A", "#N/A"]  # in a CSV; "NA" may be a place
 FILE = "kdfair audit file"  # the column that says which of several files a row is from
-SUFFIXES = (".parquet", ".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".arrow", ".feather")
-SUFFIXES += (".gz", ".zst")
+PLAIN = (".parquet", ".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".arrow", ".feather")
+SUFFIXES = (*PLAIN, ".gz", ".zst")  # what is looked for in a folder
 
 
 @dataclass(frozen=True)
