@@ -38,6 +38,7 @@ from kdfair_audit.errors import AuditError, listed, nearest, quoted
 
 NO_VALUE = ["", "NaN", "nan", "NULL", "null", "N/A", "#N/A"]  # in a CSV; "NA" may be a place
 FILE = "kdfair audit file"  # the column that says which of several files a row is from
+TABLES = "SELECT table_name FROM information_schema.tables ORDER BY table_name"
 PLAIN = (".parquet", ".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".arrow", ".feather")
 SUFFIXES = (*PLAIN, ".gz", ".zst")  # what is looked for in a folder
 
@@ -315,7 +316,12 @@ class _Opener:
             options = self.of_files(files)
             if len(files) > 1:
                 options["union_by_name"] = True
-            table = self.engine.read_parquet(files, **options)
+            options = {name: _literal(value) for name, value in options.items()}
+            given = ", ".join(f"{name}={value}" for name, value in options.items())
+            listing = f"[{', '.join(map(_literal, files))}]" + (f", {given}" if given else "")
+            # Not Ibis's reader, which would load an extension for addresses.
+            self.engine.con.execute(f"CREATE VIEW kdfair_files AS FROM read_parquet({listing})")
+            table = self.engine.table("kdfair_files")
         return self.of_view(name, table, files, kinds)
 
     def json(self, files: list[str], name: str, compression: str) -> Source:
@@ -414,7 +420,10 @@ class _Opener:
             else:
                 engine = ibis.sqlite.connect(path)
             self.stack.callback(engine.disconnect)
-            tables = engine.list_tables()
+            if kind == "duckdb":
+                tables = [name for (name,) in engine.con.execute(TABLES).fetchall()]
+            else:
+                tables = engine.list_tables()
         table = self.table or (tables[0] if len(tables) == 1 else None)
         if table is None:
             raise AuditError(
@@ -527,6 +536,11 @@ def _kind(engine_type: str) -> str:
         return "text"
     numbers = ("TINY", "SMALL", "INT", "BIG", "HUGE", "U", "FLOAT", "DOUBLE", "DECIMAL", "BOOL")
     return "numbers" if name.startswith(numbers) and name != "UUID" else name
+
+
+def _literal(value: Any) -> str:
+    """A value as DuckDB's SQL writes it."""
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
 
 
 def _raw_head(path: str) -> bytes:
