@@ -8,13 +8,15 @@ expressions and checks them, and ``counting`` groups by them: DuckDB counts, or 
 holds the table. ``counts`` is what is left of the table; ``merging`` keeps it in files and adds
 it. ``rates``, ``changes``, ``fairness`` and ``calibration`` compute frames from counts, ``verdict``
 puts them into words and ``findings`` holds them; ``page`` and ``markdown`` show them, ``rules``
-makes a gate of them, and ``report`` is all of it.
+makes a gate of them, and ``report`` is all of it;
+``gate`` and ``model_card`` take it where it is read.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kdfair_audit.errors import AuditError
+    from kdfair_audit.gate import assert_fair
     from kdfair_audit.inputs import audit, count, head
     from kdfair_audit.merging import merge, read_counts, write_counts
     from kdfair_audit.published import published_frame
@@ -25,6 +27,7 @@ HOMES = {
     "count": "inputs",
     "head": "inputs",
     "AuditError": "errors",
+    "assert_fair": "gate",
     "merge": "merging",
     "read_counts": "merging",
     "write_counts": "merging",
@@ -34,6 +37,7 @@ HOMES = {
 __all__ = [
     "AuditError",
     "AuditReport",
+    "assert_fair",
     "audit",
     "count",
     "head",
