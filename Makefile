@@ -14,7 +14,7 @@ PY := .venv/bin/python
 # A stamp is named by a hash of what it installed.
 hash = $(shell cat $(1) | cksum | tr ' ' '-')
 BASE := .venv/.installed-$(call hash,requirements.txt pyproject.toml)
-TEST := .venv/.installed-test-$(call hash,requirements.txt requirements-test.txt pyproject.toml)
+TEST := .venv/.installed-test-$(call hash,requirements.txt requirements-cluster.txt requirements-test.txt pyproject.toml)
 
 .PHONY: book test test-quick lab serve study lint bench address clean
 .DEFAULT_GOAL := book

@@ -129,8 +129,8 @@ class _Resampled:
         take bias out twice where one of the differences may be zero.
         """
         one, other = self.interval(b, metric, level), self.interval(a, metric, level)
-        middle, low, high = (_within(one), one["low"], one["high"])
-        middle_a, low_a, high_a = (_within(other), other["low"], other["high"])
+        middle, low, high = (estimate(one), one["low"], one["high"])
+        middle_a, low_a, high_a = (estimate(other), other["low"], other["high"])
         shared = self._correlation(a, b, metric)
         corrected = middle - middle_a
         return {
@@ -200,8 +200,8 @@ class _Resampled:
         )
 
 
-def _within(found: dict[str, float]) -> float:
-    """The estimate less its bias, kept in its interval."""
+def estimate(found: dict[str, Any]) -> float:
+    """What was measured less the bias that noise gives it, kept in its interval."""
     return float(np.clip(found["corrected"], found["low"], found["high"]))
 
 

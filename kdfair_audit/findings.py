@@ -85,7 +85,7 @@ class Findings:
         return temperature
 
     def to_json(self) -> str:
-        """Everything, as JSON: undefined numbers are null."""
+        """All frames as JSON; undefined numbers are null."""
         frames = {
             name: {
                 "columns": list(frame.columns),

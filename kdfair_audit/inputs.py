@@ -44,7 +44,7 @@ def audit(
     memory_limit: str | None = None,
     title: str | None = None,
 ) -> AuditReport:
-    """Ask what distillation changed for whom.
+    """Audit a distilled model's predictions: what distillation changed, and for whom.
 
     Parameters
     ----------

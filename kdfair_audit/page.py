@@ -8,6 +8,7 @@ from functools import cache
 from importlib import resources
 
 from kdfair_audit.changes import MCNEMAR, SIGNS, WELCH
+from kdfair_audit.fairness import estimate
 from kdfair_audit.findings import Findings
 from kdfair_audit.frames import records
 from kdfair_audit.numbers import ROLE_NAMES, count, name_list
@@ -109,6 +110,8 @@ def _curves(report: Findings) -> str:
     if len(temperatures) < 2:
         return ""
     models, fairness = report.frames["models"], report.frames["fairness"]
+    corrected = [estimate(row) for row in records(fairness)]
+    fairness = fairness.assign(measured=fairness["value"], value=corrected)
     series = [("Accuracy", models.rename(columns={"accuracy": "value"}))]
     for attribute in report.counts.groups:
         for metric in ("eod", "dpd"):
@@ -126,8 +129,8 @@ def _curves(report: Findings) -> str:
         if (models["role"] == role).any()
     )
     caption = (
-        "The line is the student's, with its interval as a band (of DPD and EOD the interval of "
-        "the difference behind the observed one, which chance makes larger)"
+        "The line is the student's, with its 95 % interval as a band. DPD and EOD are corrected "
+        "for what chance adds to a largest difference; short marks: as measured"
     )
     caption += f"; {said}." if said else "."
     return (

@@ -19,10 +19,10 @@ FORMATS = ("html", "json", "md")
 
 @dataclass(frozen=True, eq=False)
 class AuditReport(Findings):
-    """What an audit found (see :class:`Findings`), as a page, Markdown, JSON or a gate."""
+    """Result of an audit (see :class:`Findings`): HTML, Markdown, JSON, and rules for a gate."""
 
     def to_html(self) -> str:
-        """One page that needs nothing else."""
+        """The report as one HTML page without other files."""
         return page(self)
 
     def to_markdown(self, temperature: float | None = None) -> str:

@@ -63,13 +63,14 @@ class Scale:
 
 @dataclass(frozen=True)
 class Mark:
-    """One model's point and interval."""
+    """One model's point and interval, and what was measured where the point is corrected."""
 
     role: str
     value: float
     low: float
     high: float
     small: bool = False
+    measured: float = math.nan
 
 
 def track(marks: Sequence[Mark], scale: Scale, *, lines: Sequence[tuple[str, float]] = ()) -> str:
@@ -91,6 +92,9 @@ def track(marks: Sequence[Mark], scale: Scale, *, lines: Sequence[tuple[str, flo
                 f'width:{end - left:.2f}%"></i>'
             )
         left = scale.at(mark.value)
+        if not math.isnan(mark.measured):
+            raw = scale.at(mark.measured)
+            parts.append(f'<i class="ka-measured {kind}" style="{top};left:{raw:.2f}%"></i>')
         parts.append(f'<i class="ka-point {kind}" style="{top};left:{left:.2f}%"></i>')
     lanes = f" ka-{len(marks)}" if len(marks) > 1 else ""
     return f'<span class="ka-track{lanes}" aria-hidden="true">{"".join(parts)}</span>'
@@ -124,9 +128,11 @@ def plot(title: str, rows: Sequence[tuple[str, int, list[Mark]]], scale: Scale) 
 def over_temperature(title: str, student: pd.DataFrame, others: dict[str, float], now: int) -> str:
     """A line over the list of temperatures, the other models as level lines.
 
-    ``student`` has temperature, value, low and high; ``others`` is role -> value.
+    ``student`` has temperature, value, low and high, and perhaps measured: the value before it
+    was corrected, a small mark; ``others`` is role -> value.
     """
-    values = [*student["value"], *student["low"], *student["high"], *others.values()]
+    shown = student[student.columns.intersection(["value", "low", "high", "measured"])]
+    values = [*shown.to_numpy().ravel(), *others.values()]
     scale = Scale.over(values, 0.01, -1, 1)
     width, height, left, right, top, bottom = 320, 150, 42, 10, 8, 24
     n = len(student)
@@ -157,6 +163,9 @@ def over_temperature(title: str, student: pd.DataFrame, others: dict[str, float]
     for i, row in known:
         here = " ka-now" if i == now else ""
         place = f'cx="{x(i):.1f}" cy="{y(row["value"]):.1f}"'
+        if not math.isnan(row.get("measured", math.nan)):
+            mark = f"M{x(i) - 5:.1f} {y(row['measured']):.1f}h10"
+            parts.append(f'<path class="ka-raw" d="{mark}"/>')
         parts.append(f'<circle class="ka-dot{here}" data-ka-at="{i}" {place} r="3.5"/>')
     every = max(1, math.ceil(n / 12))
     for i, at in enumerate(student["temperature"]):

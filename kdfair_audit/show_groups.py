@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from kdfair_audit.fairness import estimate
 from kdfair_audit.findings import Findings
 from kdfair_audit.frames import Rows, rows_at
 from kdfair_audit.numbers import (
@@ -91,7 +92,8 @@ def fairness(report: Findings, at: float) -> str:
     any_small = bool(every["n_small"].any())
     lines = []
     for row in sorted(rows, key=lambda row: (order.index(row["attribute"]), row["metric"])):
-        mark = Mark(row["role"], row["value"], row["low"], row["high"])
+        middle = estimate(row)
+        mark = Mark(row["role"], middle, row["low"], row["high"], measured=row["value"])
         marks = [("chance", row["chance"])]
         if row["metric"] == "dpd":
             marks.append(("floor", row["floor"]))
@@ -100,26 +102,29 @@ def fairness(report: Findings, at: float) -> str:
             f'<th scope="row">{row["metric"].upper()} <small>{text(row["attribute"])}</small></th>'
             f"<td>{ROLE_NAMES[row['role']]}</td>"
             f'<td class="ka-num">{percent(row["value"])}</td>'
+            f'<td class="ka-num">{percent(middle)}</td>'
             f'<td class="ka-num">{span(row["low"], row["high"])}</td>'
             f'<td class="ka-wide">{track([mark], scale, lines=marks)}</td>'
             f'<td class="ka-num">{percent(row["floor"])}</td>'
             f'<td class="ka-num">{percent(row["chance"])}</td>'
             + (f'<td class="ka-num">{judged if row["n_small"] else ""}</td>' if any_small else "")
         )
-    head: list[str | Scale] = ["metric", "model", "value", "interval", scale, "floor", "chance"]
-    head += ["large groups"] if any_small else []
+    head: list[str | Scale] = ["metric", "model", "as measured", "corrected", "interval", scale]
+    head += ["floor", "chance", *(["large groups"] if any_small else [])]
     caption = (
-        f"{METRIC_NAMES['dpd'].capitalize()} (DPD) and {METRIC_NAMES['eod']} (EOD). The "
-        "interval is of the difference behind the observed one, which chance makes larger; it can "
-        "lie below it."
+        f"{METRIC_NAMES['dpd'].capitalize()} (DPD) and {METRIC_NAMES['eod']} (EOD). "
+        "Chance makes a largest difference larger: corrected is less that, with its 95 % interval; "
+        "the short mark is the value as measured."
     )
     parts.append(table(caption, head, lines, shown=len(lines)))
     if len(moved):
         rows = rows_at(moved, at)
-        scale = Scale.around_zero([row[end] for row in rows for end in ("low", "high")], 0.05)
+        reach = [row[end] for row in rows for end in ("low", "high", "change")]
+        scale = Scale.around_zero(reach, 0.05)
         lines = []
         for row in rows:
-            mark = Mark("distilled", row["change"], row["low"], row["high"])
+            known = (row["corrected"], row["low"], row["high"])
+            mark = Mark("distilled", *known, measured=row["change"])
             said = "no change shown"
             if row["significant"]:
                 said = f"<b>{'▲ less equal' if row['change'] > 0 else '▼ more equal'}</b>"
@@ -127,15 +132,16 @@ def fairness(report: Findings, at: float) -> str:
                 f'<th scope="row">{row["metric"].upper()} <small>{text(row["attribute"])}</small>'
                 f"</th><td>{ROLE_NAMES[row['against']]}</td>"
                 f'<td class="ka-num">{points(row["change"])}</td>'
+                f'<td class="ka-num">{points(row["corrected"])}</td>'
                 f'<td class="ka-num">{span(row["low"], row["high"], "points")}</td>'
                 f'<td class="ka-wide">{track([mark], scale, lines=[("zero", 0.0)])}</td>'
                 f'<td class="ka-said">{said}</td>'
             )
-        head = ["metric", "against", "change", "interval", scale, ""]
+        head = ["metric", "against", "as measured", "corrected", "interval", scale, ""]
         caption = (
-            "Change with distillation, in points, over the groups large enough to judge; the "
-            "interval is of the change of the differences behind, and a change is said to be shown "
-            "where the interval leaves out zero even when widened for all of them (Bonferroni)."
+            "Change with distillation, in points, over the groups large enough to judge. A change "
+            "is said to be shown where the interval of the corrected change leaves out zero even "
+            "when widened for all of them (Bonferroni)."
         )
         parts.append(table(caption, head, lines, shown=len(lines)))
     return "".join(parts)

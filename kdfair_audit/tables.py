@@ -8,7 +8,19 @@ from kdfair_audit.numbers import ROLE_NAMES
 from kdfair_audit.report_charts import Scale, text
 
 ROWS = 12  # a longer table folds away what is least notable
-NUMERIC = {"n", "change", "interval", "p", "value", "floor", "chance", "large groups", "gap"}
+NUMERIC = {
+    "n",
+    "as measured",
+    "corrected",
+    "change",
+    "interval",
+    "p",
+    "value",
+    "floor",
+    "chance",
+    "large groups",
+    "gap",
+}
 NUMERIC |= {*ROLE_NAMES.values(), "student", "accuracy", "disagree", "examples", "ECE"}
 NUMERIC |= {"relative to overall", "mean score", "came true"}
 

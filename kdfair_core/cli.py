@@ -1,6 +1,6 @@
 """The command line: ``kdfair COMMAND``, or ``python -m kdfair_core COMMAND``.
 
-The commands ``studies``, ``run``, ``publish`` and ``store`` are the core's. Those of other packages
+The commands ``studies``, ``run`` and ``publish`` are the core's. Those of other packages
 are found by entry points of the group ``kdfair.commands``, each a module with ``SUMMARY``,
 ``add_arguments`` and ``main``, so that the core imports none of them.
 
@@ -118,7 +118,9 @@ _minutes = _number("time limit", _TINY, 1e9, "a positive number of minutes")
 
 
 def _add_places(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
-    parser.add_argument("--runs", metavar="DIR", default="runs", help="the run store (./runs)")
+    parser.add_argument(
+        "--runs", metavar="DIR", default="runs", help="the run store: a folder or s3://... (./runs)"
+    )
     parser.add_argument(
         "--results", metavar="DIR", help="published results ($KDFAIR_RESULTS, data)"
     )
@@ -127,9 +129,9 @@ def _add_places(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
 
 
 def _store(args: argparse.Namespace) -> RunStore:
-    from kdfair_core.runs import RunStore
+    from kdfair_core.runs import open_store
 
-    return RunStore(args.runs)
+    return open_store(args.runs)
 
 
 # studies
@@ -237,11 +239,22 @@ def _prepare_run(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
         action=argparse.BooleanOptionalAction,
         help="run networks for images as compiled programs, or never (where the start-up pays)",
     )
+    parser.add_argument("--together", type=int, metavar="N", help="seeds at a time on a GPU")
     parser.add_argument(
         "--time-limit",
         type=_minutes,
         metavar="MINUTES",
         help="then stop; the same command goes on from there",
+    )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="train on Ray: on this machine's devices, or those of a cluster (auto, host:port)",
+    )
+    parser.add_argument(
+        "--split", type=int, metavar="N", help="with --ray, groups of each seed's students"
     )
     parser.add_argument("--publish", action="store_true", help="publish what is stored afterwards")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -281,9 +294,12 @@ def _train(args: argparse.Namespace, study: str, options: dict[str, Any]) -> int
             device=args.device,
             precision=args.precision,
             compiled=args.compile,
+            together=args.together,
             time_limit=args.time_limit,
             data_root=args.data,
             progress=not args.quiet,
+            ray=args.ray,
+            split=args.split,
             **options,
         )
 
@@ -372,15 +388,8 @@ def _publish_study(args: argparse.Namespace, name: str, *, replace: bool = False
     return 0
 
 
-def _prepare_store(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-    from kdfair_core import packing
-
-    return _prepare_other(packing, parser)
-
-
 COMMANDS: dict[str, tuple[str, Callable]] = {
     "studies": ("list every study with what is measured and what is missing", _prepare_studies),
     "run": ("train what is missing of a study", _prepare_run),
     "publish": ("publish the runs of a study under data/", _prepare_publish),
-    "store": ("pack runs and checkpoints to travel, and unpack them", _prepare_store),
 }

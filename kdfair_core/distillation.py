@@ -76,8 +76,8 @@ def decoupled(
 def standardized(student: Tensor, teacher: Tensor, labels: Tensor, temperature: Tensor) -> Tensor:
     """Logit standardization (Sun et al., CVPR 2024, algorithm 1); as :func:`hinton`.
 
-    Logits of both are shifted and scaled to mean 0 and deviation 1 over the classes first, so that
-    the student need not match the teacher's range.
+    Logits of student and teacher are shifted and scaled to mean 0 and deviation 1 over the
+    classes first, so that the student need not match the teacher's range.
     """
 
     def scaled(logits: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ def distillation_loss(
     T = T.reshape(-1, 1, 1)
     # Whoever does not listen to the teacher must not hear it: 0 times its NaN would be NaN.
     listens = torch.as_tensor(alpha, device=student_logits.device).reshape(-1, 1, 1) != 0
-    heard = torch.where(listens, teacher_logits, 0.0)
+    heard = teacher_logits.masked_fill(~listens, 0.0)  # where(..., 0.0) cannot be captured
     soft = soft_loss(student_logits, heard, labels, T)
     return alpha * soft_factor * soft.mean(1) + (1 - alpha) * hard
 

@@ -6,6 +6,7 @@ weights safetensors, the rest JSON.
 
     <root>/<study>/<profile>/<run name>/   run.json, one .npy an array, weights.safetensors
     <root>/.checkpoints/                   training under way
+    <root>/.claims/                        which runs a process is training
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ import numpy as np
 
 from kdfair_core import asked
 from kdfair_core.checkpoints import Checkpoint
+from kdfair_core.claims import Claim, Folder, take
 from kdfair_core.files import (
     Damaged,
     DiskFull,
@@ -39,7 +42,7 @@ from kdfair_core.files import (
 )
 
 __all__ = ["ROLES", "Checkpoint", "Damaged", "DiskFull", "Run", "RunStore"]
-__all__ += ["identity_hash", "order", "run_name"]
+__all__ += ["identity_hash", "open_store", "order", "run_name"]
 
 ROLES = ("teacher", "nds", "ds", "null")
 """Teacher, non-distilled student, distilled student, and the null control: a second,
@@ -274,6 +277,20 @@ class RunStore:
         path = self.root.joinpath(".checkpoints", *parts)
         return Checkpoint(path.with_name(path.name + ".safetensors"), identity)
 
+    def claim(self, study: str, profile: str, names: Iterable[str]) -> Claim | None:
+        """Claim runs for this process; None while another one trains any of them.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Of runs (see `run_name`), stored or not.
+        """
+        self._profile(study, profile)  # names that cannot be
+        return take(self._claims(study, profile), names)
+
+    def _claims(self, study: str, profile: str) -> Folder:
+        return Folder(self.root / ".claims" / study / profile)
+
     def _profile(self, study: str, profile: str) -> Path:
         return self.root / safe_name(study, "study") / safe_name(profile, "profile")
 
@@ -291,6 +308,26 @@ class RunStore:
             warnings.warn(f"{error} (it counts as missing)", stacklevel=3)
             return False
         return True
+
+
+def open_store(place: str | os.PathLike[str]) -> RunStore:
+    """The store in a folder, or in what a URL such as ``s3://bucket/prefix`` names.
+
+    Other packages bring kinds of URL by the entry points ``kdfair.stores``.
+
+    Raises
+    ------
+    ValueError
+        For a URL of a kind that is not known.
+    """
+    scheme, url, _ = str(place).partition("://")
+    if not url:
+        return RunStore(place)
+    known = {entry.name: entry for entry in metadata.entry_points(group="kdfair.stores")}
+    if scheme not in known:
+        listed = "".join(f", {name}://" for name in sorted(known))
+        raise ValueError(f"no run store is known for {place}; expected a folder{listed}")
+    return known[scheme].load()(str(place))
 
 
 def order(identity: Mapping[str, Any]) -> tuple:

@@ -71,7 +71,7 @@ def recompute(folder):
 
 
 if __name__ == "__main__":
-    published = Path(__file__).parents[1].glob("data/*/*/summary.csv")
+    published = Path(__file__).parents[1].glob("data/**/summary.csv")
     worst = 0.0
     for folder in map(Path, sys.argv[1:] or sorted(path.parent for path in published)):
         difference, n, counts = recompute(folder)

@@ -5,6 +5,7 @@ can be read aloud, and are there without JavaScript, in print and from a folder.
 address elsewhere, which extensions of Jupyter Book add, are taken out.
 """
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def gather_code(app: Sphinx, doctree: nodes.document) -> None:
     """Move the hidden code of a notebook's cells to the page's end, behind one line.
 
     Nothing stands between a sentence and its figure then. A cell that showed nothing goes whole.
-    What a cell with the tag "folded" shows waits behind a line.
+    What a cell with the tag "folded" shows waits behind a line: the cell's ``summary``.
     """
     if not app.env.docname.startswith("book/studies/"):
         return
@@ -138,7 +139,8 @@ def gather_code(app: Sphinx, doctree: nodes.document) -> None:
             continue
         cell["hide_mode"] = None
         if "tag_folded" in cell["classes"]:
-            opened = '<details class="kd-folded"><summary>Open all of it</summary>'
+            line = escape(cell["cell_metadata"].get("summary", "Open all of it"))
+            opened = f'<details class="kd-folded"><summary>{line}</summary>'
             cell.insert(0, nodes.raw("", opened, format="html"))
             cell.append(nodes.raw("", "</details>", format="html"))
     if moved:

@@ -45,6 +45,7 @@
   };
   addEventListener("resize", soon);
   addEventListener("toggle", soon, true);
+  addEventListener("kdfair:dial", soon, true); // other tables show at another temperature
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", reach);
   else reach();
 })();

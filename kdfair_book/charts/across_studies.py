@@ -15,7 +15,13 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from kdfair_book.evidence.across_studies import by_attribute, curves, everyone, sources
+from kdfair_book.evidence.across_studies import (
+    by_attribute,
+    by_classes,
+    curves,
+    everyone,
+    sources,
+)
 
 from . import dial, theme
 from .figure import Figure, Panel, Section
@@ -75,8 +81,8 @@ def _pick() -> tuple[alt.Parameter, dict[str, Any]]:
 
 def _looks(names: Sequence[str]) -> dict[str, Any]:
     """Color, dash and shape of each study, the same in every chart of its kind."""
-    groups = by_attribute()
-    order = groups if set(names) <= set(groups) else everyone()
+    kinds = (by_attribute(), by_classes(), everyone())
+    order = next(kind for kind in kinds if set(names) <= set(kind))
     at = [order.index(name) for name in names]
     # One column: how many would fit depends on the width, which depends on the legend's height.
     legend = alt.Legend(

@@ -67,8 +67,8 @@ def label_rates(study: str) -> Figure:
         f"label-rates-{study}",
         "What the labels themselves do",
         "Share of positive labels in each group of the test split. The distance between two bars "
-        "is the DPD of a classifier that makes no mistake. *No treatment of the groups is unfair "
-        "here yet; these are the labels.*",
+        "is the DPD of a classifier that makes no mistake. *No model is involved yet: these "
+        "are the labels.*",
         "annotations",
         [
             Panel(
@@ -139,8 +139,8 @@ def celeba_attributes() -> Figure:
         "celeba-attributes",
         "CelebA's forty attributes",
         "Share of all 202,599 images that have the attribute, counted from the public annotations: "
-        "the paper's Figure 6. An arrow marks those that its studies use. *A long tail, before "
-        "any network has seen a picture.*",
+        "the paper's Figure 6. An arrow marks those that its studies use. *Many "
+        "attributes are rare.*",
         "annotations",
         [
             Panel(

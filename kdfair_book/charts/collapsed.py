@@ -62,7 +62,7 @@ def noted(figure: Figure, runs: pd.DataFrame) -> Figure:
         if t in readout:
             low, n = in_words(int(same["collapsed"].sum())), in_words(len(same))
             readout[t] += (
-                f" The training of {low} of {n} seeds collapsed here: the mean is of two kinds of "
+                f" The training of {low} of {n} seeds collapsed here: the mean mixes two kinds of "
                 "student."
             )
     return replace(figure, readout=readout)

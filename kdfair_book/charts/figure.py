@@ -35,7 +35,7 @@ class Panel:
     title
         A few words above the chart.
     says
-        What it shows, for a reader who does not see it.
+        Text alternative: what the chart shows.
     width, height
         Size in pixels as drawn where nothing else decides; the page keeps the height.
     """
@@ -75,17 +75,17 @@ class Figure:
     title, caption
         What it shows, and what to look for.
     method
-        How the numbers were made, for who asks: it waits behind a line.
+        How the numbers were computed; folded below the figure.
     badge
         Where the numbers come from: a key of :data:`.theme.BADGES`.
     note
-        What the badge says more: how far the numbers are from what the paper studied.
+        What the badge adds: how far the numbers are from what the paper studied.
     panels
         The charts.
     table
-        The numbers, as a person would read them: one row or column a temperature.
+        The numbers behind the figure: a row or column a temperature.
     readout
-        One sentence for each temperature: what the figure says there.
+        One sentence for each temperature: what the figure shows there.
     temperatures, start
         The list under the dial, and where it starts.
     columns

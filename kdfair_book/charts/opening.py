@@ -38,9 +38,10 @@ def opening(*, start: float = 4) -> Figure:
         note=regime(found).short,
         title="Thirty or older? Faces, by gender",
         caption=(
-            "Students named by how their loss weighs the teacher's part: with the factor T², and "
-            "without. Left, how often they are right; right, how unevenly their errors fall on men "
-            "and women (EOD, 0 is even). Bands are 95 % intervals over test examples and seeds. "
+            "Distilled students whose loss multiplies the teacher's part by T², and students whose "
+            "loss does not. Left, how often they are right; right, how unevenly their errors fall "
+            "on men and women (EOD, equalized odds difference; 0 is even). Bands are 95 % "
+            "intervals over test examples and seeds. "
             f"*{_parted(found)}*"
         ),
         panels=[replace(panel, height=240) for panel in figure.panels],
@@ -59,4 +60,4 @@ def _parted(found: Results) -> str:
         return "The bands overlap at every temperature: chance may explain what differs."
     every = all(t in apart for t in high.index if t >= apart[0])
     where = f"From T = {apart[0]:g} on" if every else f"At {len(apart)} temperatures"
-    return f"{where} EOD without the factor lies above, band apart from band: more than chance."
+    return f"{where}, EOD without the factor is higher and the bands do not overlap: beyond chance."

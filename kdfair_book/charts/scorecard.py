@@ -11,6 +11,7 @@ import pandas as pd
 
 from kdfair_book import claims
 from kdfair_book.evidence.across_studies import TITLES
+from kdfair_book.paper.checks.check import NAMES
 from kdfair_core import studies
 
 #: Verdict -> sign and word: never by color alone.
@@ -23,17 +24,26 @@ SIGNS = {
 
 ASKED = {"classes": "ten classes or more", "groups": "groups of people or things"}
 
+PAPER_COLUMN = "the paper's own tables"
+
+POOLED_COLUMN = "all studies together"
+
+#: Endings of the columns of :func:`kdfair_book.claims.pooled` -> what they speak of.
+POOLED = {"these": "these studies", "like": "studies like these"}
+
+NOT_POOLED = '<span class="kd-not-measured">· one study only</span>'
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 _STYLE = """<style>
-.kd-score { border-collapse: collapse; font-size: 0.85rem; }
+.kd-score { border-collapse: collapse; font-size: 0.8rem; }
 .kd-score th, .kd-score td { border-bottom: 1px solid var(--kd-grid, #8888);
-  padding: 0.35rem 0.4rem; text-align: left; vertical-align: top; }
+  padding: 0.3rem 0.2rem; text-align: left; vertical-align: top; }
 .kd-score thead th { vertical-align: bottom; }
-.kd-score tbody th { font-weight: 400; min-width: 10.5rem; }
+.kd-score tbody th { font-weight: 400; min-width: 6.5rem; }
 .kd-score a { text-decoration: none; }
 .kd-score a:hover, .kd-score a:focus { text-decoration: underline; }
-.kd-score small { display: block; font-size: 0.75rem; opacity: 0.85; }
+.kd-score small { display: block; font-size: 0.7rem; opacity: 0.85; }
 .kd-holds { color: var(--kd-ds, #0b62a5); font-weight: 700; white-space: nowrap; }
 .kd-fails { color: var(--kd-mark, #a8124f); font-weight: 700; white-space: nowrap; }
 .kd-undecided, .kd-not-measured { color: var(--kd-muted, #4f5964); white-space: nowrap; }
@@ -54,9 +64,15 @@ class Scorecard:
     ----------
     frame
         From :func:`kdfair_book.claims.scorecard`.
+    paper
+        From :func:`kdfair_book.claims.paper_tables`: a column of its own.
+    pooled
+        From :func:`kdfair_book.claims.pooled`: another.
     """
 
     frame: pd.DataFrame
+    paper: pd.DataFrame | None = None
+    pooled: pd.DataFrame | None = None
 
     def _repr_html_(self) -> str:
         measured = self.frame[(self.frame["profile"] != "") & (self.frame["study"] != "all")]
@@ -66,6 +82,10 @@ class Scorecard:
             f"{self._regime(study, profile)}</small></th>"
             for study, profile in columns
         )
+        if self.paper is not None:
+            head = f'<th scope="col">{PAPER_COLUMN}<small>tested alike</small></th>{head}'
+        if self.pooled is not None:
+            head += f'<th scope="col">{POOLED_COLUMN}<small>pooled, beside the cells</small></th>'
         body = "".join(self._row(claim, columns) for claim in claims.CLAIMS)
         title = "Verdict on each claim, for each study that was measured"
         return (
@@ -85,10 +105,11 @@ class Scorecard:
     def _row(self, claim: claims.Claim, columns: list[list[str]]) -> str:
         rows = self.frame[self.frame["claim"] == claim.id]
         ours = "<small>our question, not the paper's claim</small>" if claim.ours else ""
-        name = f'<th scope="row">{escape(claim.sentence)}{ours}</th>'
+        name = f'<th scope="row">{escape(claim.sentence)}{ours}</th>{self._printed(claim)}'
         if claim.asks == "studies":
             cells = "; ".join(self._verdict(row) for row in rows.to_dict("records"))
-            return f'<tr>{name}<td colspan="{max(1, len(columns))}">{cells}</td></tr>'
+            wide = f'<td colspan="{max(1, len(columns))}">{cells}</td>'
+            return f"<tr>{name}{wide}{self._together(claim)}</tr>"
         cells = ""
         asked = f"asked of studies with {ASKED[claim.asks]}"
         for study, profile in columns:
@@ -96,7 +117,42 @@ class Scorecard:
             found = "".join(f"<div>{self._verdict(row)}</div>" for row in mine.to_dict("records"))
             nothing = f'<span class="kd-not-measured" title="{asked}">· not asked</span>'
             cells += f"<td>{found or nothing}</td>"
-        return f"<tr>{name}{cells}</tr>"
+        return f"<tr>{name}{cells}{self._together(claim)}</tr>"
+
+    def _together(self, claim: claims.Claim) -> str:
+        """The cell of all studies pooled: for these studies, and for studies like these."""
+        if self.pooled is None:
+            return ""
+        rows = self.pooled[self.pooled["claim"] == claim.id]
+        lines = []
+        for row in rows.to_dict("records"):
+            family = f"{row['profile']}, " if rows["profile"].nunique() > 1 else ""
+            for which, said in POOLED.items():
+                word, why = row[f"verdict_{which}"], escape(pooled_numbers(row, which))
+                small = ", too small to matter" if too_small(row, which) else ""
+                lines.append(
+                    f'<div><span class="kd-{word}" title="{why}">{SIGNS[word]} {word}</span>'
+                    f"<small>{family}{said}{small}</small></div>"
+                )
+        return f"<td>{''.join(lines) or NOT_POOLED}</td>"
+
+    def _printed(self, claim: claims.Claim) -> str:
+        """The cell of the paper's own tables: how many of their verdicts are of which kind."""
+        if self.paper is None:
+            return ""
+        rows = self.paper[self.paper["claim"] == claim.id]
+        if rows.empty:
+            return '<td><span class="kd-not-measured">– not printed</span></td>'
+        lines = []
+        for word in SIGNS:
+            mine = rows[rows["verdict"] == word]
+            if len(mine):
+                why = escape("; ".join(map(printed_cell, mine.to_dict("records"))))
+                lines.append(
+                    f'<div><span class="kd-{word}" title="{why}">{SIGNS[word]} {word}</span>'
+                    f"<small>{len(mine)} of {len(rows)}</small></div>"
+                )
+        return f"<td>{''.join(lines)}</td>"
 
     def _verdict(self, row: dict) -> str:
         """One verdict, with its attribute, linked to the study's page; the numbers on hover."""
@@ -171,6 +227,32 @@ def _reason(row: dict) -> str:
     return f'<tr><th scope="row">{first}</th>' + "".join(
         f"<td>{escape(cell)}</td>" for cell in cells
     ) + "</tr>"  # fmt: skip
+
+
+def pooled_numbers(row: dict, which: str) -> str:
+    """What a pooled verdict rests on; ``which`` is a key of :data:`POOLED`."""
+    shown = effect(row | {"low": row[f"low_{which}"], "high": row[f"high_{which}"]})
+    small = "; smaller than what would matter" if too_small(row, which) else ""
+    p = row[f"p_value_{which}"]
+    return f"effect {shown}, p = {p:.2g}, {row['studies']} studies, {row['cells']} cells{small}"
+
+
+def too_small(row: dict, which: str) -> bool:
+    """Whether a pooled effect is there, but its interval ends below what would matter."""
+    smallest = claims.get(row["claim"]).smallest
+    return bool(row[f"verdict_{which}"] == "holds" and row[f"high_{which}"] < smallest)
+
+
+def p_value(p: float) -> str:
+    """A p-value with two digits, very small ones as such."""
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def printed_cell(row: dict) -> str:
+    """Study and numbers of a verdict from the paper's own tables."""
+    by = f" by {row['attribute']}" if row["attribute"] else ""
+    where = "" if row["study"] == "all" else f"{NAMES[row['study']]}{by}: "
+    return f"{where}{row['why']}"
 
 
 def titled(study: str) -> str:

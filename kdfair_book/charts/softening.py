@@ -198,12 +198,12 @@ def gradients(found: Sweep, *, start: float = 4) -> Figure:
     table = pd.concat([frame[frame["state"] == state] for state in states])
     return Figure(
         name="gradients",
-        title="How loud the teacher is",
+        title="How strongly each part of the loss pulls",
         caption=(
             "Mean length of the gradient that each term of the loss puts on the student's logits, "
             "on a log scale, computed from published logits. The level line is the labels' term; "
-            "the curves are the teacher's, multiplied by T² or not. *Without T² a hot teacher "
-            "whispers, and the labels decide alone.*"
+            "the curves are the teacher's, multiplied by T² or not. *Without T² the teacher's "
+            "part fades as T rises, and the labels decide alone.*"
         ),
         badge=found.results.profile,
         panels=panels,

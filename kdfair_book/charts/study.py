@@ -20,6 +20,7 @@ METRICS = {
     "dpd": ("DPD (%)", "DPD: lower is more equal", "DPD"),
 }
 SCALE_NAMES = {"T2": "distilled, with T²", "none": "distilled, without T²"}
+DOTTED = "Dotted: the DPD as measured of a classifier without errors; compare it with the ticks. "
 CUT = "Bands that reach an edge go on beyond it; see the numbers. "
 ROLE_NAMES = {"teacher": "teacher", "nds": "student alone", "ds": "distilled student"}
 #: Space of features -> between what distances are taken.
@@ -87,7 +88,7 @@ def fairness(
     alpha, soft_scale
         Which distilled students; ``soft_scale="both"`` draws both scalings.
     metrics
-        Which panels, out of accuracy, eod, dpd.
+        Which panels: any of "accuracy", "eod" and "dpd".
 
     Raises
     ------
@@ -148,6 +149,7 @@ def fairness(
             f"Points: means over seeds of the {which}, with 95 % bands; level lines: the teacher "
             "and the student trained alone (NDS). Small ticks: as measured, before the correction "
             "for noise. "
+            + (DOTTED if "dpd" in metrics else "")
             + collapsed.caption(fallen)
             + "".join(
                 f"{METRICS[m][2]} is not defined: fewer than two groups have examples of the "
@@ -162,8 +164,7 @@ def fairness(
             "The band is the 95 % interval of what one trained model has in the population, over "
             "test examples and seeds. EOD and DPD are corrected for what noise adds to a largest "
             f"difference. A classifier without any error has a DPD of {floor:.2f} % here, because "
-            "the labels themselves are not spread evenly over the groups: as measured, so compare "
-            "ticks with it. " + (CUT if cut else "")
+            "the labels themselves are not spread evenly over the groups. " + (CUT if cut else "")
         ),
         badge=results.profile,
         panels=panels,
@@ -295,7 +296,8 @@ def affected_counts(
             "such counts. *Only what rises out of the band is more than chance.*"
         ),
         method=(
-            "Welch's test over seeds of each class's accuracy less overall accuracy, level 0.05; "
+            "Welch's test over seeds of each class's accuracy divided by overall accuracy, level "
+            "0.05; "
             "right, after Benjamini and Hochberg's correction for the number of classes (BH)."
             + control
         ),
@@ -378,13 +380,13 @@ def individual_fairness(
         title="Individual unfairness against temperature",
         caption=(
             "How much the predicted probabilities change between two examples, divided by the "
-            "(cosine) distance of the examples. *A student that treats similar examples alike "
-            "lies low.* " + collapsed.caption(fallen)
+            "(cosine) distance of the examples. *Lower: similar examples get more similar "
+            "answers.* " + collapsed.caption(fallen)
         ),
         method=(
             "Mean over pairs of test examples. Bands are 95 % intervals over examples and seeds. "
-            "All models answer the same examples, and others would move all lines together: lines "
-            "can differ for sure where their bands overlap. "
+            "All models answer the same examples, so other examples would move all lines "
+            "together: lines can differ beyond chance although their bands overlap. "
             + (CUT if any(is_cut(lines) for lines in parts) else "")
         ),
         badge=results.profile,

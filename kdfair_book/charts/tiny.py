@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from html import escape
 
 from kdfair_book.charts import theme
 
-WIDTH, ROW, LABEL, TOP, BOTTOM = 300, 19, 128, 4, 30
+WIDTH, ROW, LABEL, TOP, BOTTOM = 300, 19, 128, 4, 32
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,13 @@ class Interval:
     high: float
 
 
+def round_ticks(low: float, high: float) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten between both ends: two to five of them."""
+    step = 10.0 ** math.floor(math.log10(high - low))
+    step *= next(k for k in (0.2, 0.5, 1, 2) if (high - low) / (k * step) < 5)
+    return [k * step + 0.0 for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
 def intervals_svg(rows: list[Interval], *, unit: str, says: str) -> str:
     """A row an interval, with the line of no difference.
 
@@ -29,7 +37,7 @@ def intervals_svg(rows: list[Interval], *, unit: str, says: str) -> str:
     unit : str
         Title of the axis.
     says : str
-        What it shows, for a reader who does not see it.
+        Text alternative: what the chart shows.
     """
     low = min(0.0, *(row.low for row in rows))
     high = max(0.0, *(row.high for row in rows))
@@ -56,17 +64,17 @@ def intervals_svg(rows: list[Interval], *, unit: str, says: str) -> str:
             f'<circle cx="{x(row.value):.1f}" cy="{y:.1f}" r="4" fill="{fill}" stroke="{ds}" '
             'stroke-width="2"/>'
         )
-    ticks = {0.0, high if high > -low else low}
-    for tick in sorted(ticks):
-        anchor = "end" if tick == high and tick else "start" if tick == low and tick else "middle"
-        label = f"{tick:.0f}".replace("-", "\u2212")
+    for tick in round_ticks(low, high):
+        label = f"{tick:g}".replace("-", "\u2212")
         marks.append(
-            f'<text x="{x(tick):.1f}" y="{bottom + 12}" text-anchor="{anchor}" fill="{muted}">'
+            f'<line x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{bottom}" y2="{bottom + 3}" '
+            f'stroke="{muted}"/>'
+            f'<text x="{x(tick):.1f}" y="{bottom + 13}" text-anchor="middle" fill="{muted}">'
             f"{label}</text>"
         )
     marks.append(
         f'<line x1="{left}" x2="{right}" y1="{bottom}" y2="{bottom}" stroke="{grid}"/>'
-        f'<text x="{right}" y="{bottom + 25}" text-anchor="end" fill="{muted}">'
+        f'<text x="{right}" y="{bottom + 27}" text-anchor="end" fill="{muted}">'
         f"{escape(unit)}</text>"
     )
     listed = "; ".join(

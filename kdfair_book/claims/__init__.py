@@ -13,7 +13,23 @@ The tests, their directions, temperatures and smallest effects stand in :data:`C
 fixed before any result was looked at. Nobody types a verdict.
 """
 
+from kdfair_book.claims.other_tests import by_other_tests
+from kdfair_book.claims.paper_tables import paper_tables
+from kdfair_book.claims.pooled import pooled
 from kdfair_book.claims.registry import CLAIMS, Claim, get
 from kdfair_book.claims.scoring import LEVEL, VERDICTS, check, judge, scorecard, verdict
 
-__all__ = ["CLAIMS", "LEVEL", "VERDICTS", "Claim", "check", "get", "judge", "scorecard", "verdict"]
+__all__ = [
+    "CLAIMS",
+    "LEVEL",
+    "VERDICTS",
+    "Claim",
+    "by_other_tests",
+    "check",
+    "get",
+    "judge",
+    "paper_tables",
+    "pooled",
+    "scorecard",
+    "verdict",
+]

@@ -41,6 +41,7 @@ COLUMNS = [
     "low",
     "high",
     "n",
+    "by_seed",
     "why",
     "figure",
 ]
@@ -153,8 +154,9 @@ def scorecard(
         where nothing was measured), ``attribute``, ``alpha``, ``soft_scale``, ``verdict``,
         ``statistic``, ``p_value``, ``p_adjusted`` (Holm over the studies and attributes of a
         claim, profile and setting), ``p_opposite`` and ``p_opposite_adjusted``, ``effect``,
-        ``low``, ``high``, ``n``, ``why`` (the numbers in a sentence, or what is missing) and
-        ``figure`` (its name in the study's page).
+        ``low``, ``high``, ``n``, ``by_seed`` (the effect of each seed, where it has one), ``why``
+        (the numbers in a sentence, or what is missing) and ``figure`` (its name in the study's
+        page).
     """
     published = available(root)
     published = published[published["problem"] == ""]
@@ -245,7 +247,7 @@ def _fields(finding: Finding) -> dict[str, Any]:
 
 def _nothing(reason: str) -> dict[str, Any]:
     numbers = dict.fromkeys(("statistic", "p_value", "p_opposite", "effect", "low", "high"), np.nan)
-    return {"attribute": "", "why": reason, "n": 0, **numbers}
+    return {"attribute": "", "why": reason, "n": 0, "by_seed": (), **numbers}
 
 
 def _all_studies(published: pd.Series) -> list[str]:

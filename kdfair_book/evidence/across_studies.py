@@ -179,6 +179,11 @@ def everyone() -> list[str]:
     return [TITLES[study] for study in studies.names()] + by_attribute()
 
 
+def by_classes() -> list[str]:
+    """Names of the series of class bias: studies with more than two classes."""
+    return [TITLES[study] for study in studies.names() if studies.get(study).n_classes > 2]
+
+
 def by_attribute() -> list[str]:
     """Names of the series of group fairness, those that the paper reports first."""
     names = [(s, a) for s in studies.names() for a in studies.get(s).attributes]

@@ -51,6 +51,8 @@ class Finding:
         The numbers in a sentence.
     attribute : str
         The sensitive attribute, or "".
+    by_seed : tuple of float
+        The effect of each seed, of which ``effect`` is the mean; empty where seeds have none.
     """
 
     statistic: float
@@ -62,6 +64,7 @@ class Finding:
     n: int
     detail: str
     attribute: str = ""
+    by_seed: tuple[float, ...] = ()
 
 
 def uneven(found: Sweep) -> list[Finding]:
@@ -119,7 +122,7 @@ def closer_to_teacher(found: Sweep) -> list[Finding]:
     nds = float(frame.loc[frame["role"] == "nds", "distance"].mean())
     told = path(found, columns, values.mean(0), "{:.4f}")
     detail = f"mean distance {told}; NDS {nds:.4f}"
-    return [_page(trends.page_test(values, alternative="decreasing"), -1, detail)]
+    return [page_finding(trends.page_test(values, alternative="decreasing"), -1, detail)]
 
 
 def less_disagreement(found: Sweep) -> list[Finding]:
@@ -137,6 +140,7 @@ def less_disagreement(found: Sweep) -> list[Finding]:
             test.high,
             test.n,
             detail,
+            by_seed=test.by_seed,
         )
     ]
 
@@ -155,7 +159,7 @@ def metric_trend(
         columns = found.between(low, high)
         values = 100 * frame[found.ds[:, columns]].mean(0)
         detail = f"{metric.upper()} {path(found, columns, values, '{:.2f} %')}"
-        findings.append(_page(trend, sign, detail, attribute))
+        findings.append(page_finding(trend, sign, detail, attribute))
     return findings
 
 
@@ -209,7 +213,7 @@ def individual_trend(found: Sweep, *, controlled: bool) -> list[Finding]:
         what = "unfairness over that of the softened NDS" if controlled else "unfairness"
         told = path(found, columns, values.mean(0), "{:.4f}")
         detail = f"{what} {told} (distances in {space} space)"
-        findings.append(_page(trend, -1, detail, f"{space} distance"))
+        findings.append(page_finding(trend, -1, detail, f"{space} distance"))
     return findings
 
 
@@ -286,7 +290,7 @@ def path(found: Sweep, columns: NDArray[Any], values: NDArray[Any], form: str) -
     )
 
 
-def _page(trend: trends.Trend, sign: int, detail: str, attribute: str = "") -> Finding:
+def page_finding(trend: trends.Trend, sign: int, detail: str, attribute: str = "") -> Finding:
     """A finding of Page's test; the interval is Student's over blocks, none if all are equal."""
     n, effects = trend.n_blocks, sign * trend.by_block
     half: Any = np.nan
@@ -303,6 +307,7 @@ def _page(trend: trends.Trend, sign: int, detail: str, attribute: str = "") -> F
         n=n,
         detail=detail,
         attribute=attribute,
+        by_seed=tuple(map(float, effects)),
     )
 
 

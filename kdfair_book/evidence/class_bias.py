@@ -32,7 +32,8 @@ class Uneven(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """A paired t-test over seeds; ``effect`` with its 95 % interval; p-values one-sided."""
+    """A paired t-test over seeds: ``effect`` with its 95 % interval, one-sided p-values, and
+    ``by_seed``, the differences."""
 
     statistic: float
     p_value: float
@@ -41,6 +42,7 @@ class Paired(NamedTuple):
     low: float
     high: float
     n: int
+    by_seed: tuple[float, ...]
 
 
 def affected_classes_test(
@@ -147,16 +149,16 @@ def disagreement_reduction(sweep: Sweep) -> Paired:
 
 def paired_test(gains: NDArray[np.float64]) -> Paired:
     """One-sample t-test of differences ``[seed]``; p_value that they are above zero."""
-    n, mean = len(gains), float(gains.mean())
+    n, mean, by_seed = len(gains), float(gains.mean()), tuple(map(float, gains))
     error = float(gains.std(ddof=1) / np.sqrt(n))
     if error == 0:
         above = 0.5 if mean == 0 else float(mean < 0)
         t = float("nan") if mean == 0 else float(np.copysign(np.inf, mean))
-        return Paired(t, above, 1 - above, mean, mean, mean, n)
+        return Paired(t, above, 1 - above, mean, mean, mean, n, by_seed)
     t = mean / error
     half = float(stats.t.ppf(0.975, n - 1)) * error
     above, below = float(stats.t.sf(t, n - 1)), float(stats.t.cdf(t, n - 1))
-    return Paired(t, above, below, mean, mean - half, mean + half, n)
+    return Paired(t, above, below, mean, mean - half, mean + half, n, by_seed)
 
 
 def class_effects(sweep: Sweep, comparison: str, temperature: float) -> pd.DataFrame:

@@ -26,11 +26,11 @@ def welch_power(
     n_b: ArrayLike | None = None,
     level: ArrayLike = 0.05,
 ) -> Any:
-    """Probability that Welch's two-sided test at ``level`` sees a true difference.
+    """Probability that Welch's two-sided test at ``level`` detects a true difference.
 
     Given the estimated variances, the test rejects where a normal variable is far enough out;
-    that probability is averaged over the chi-squared distributions of the estimates. So it counts
-    what Welch's test pays for estimating its degrees of freedom, a few points with few runs.
+    that probability is averaged over the chi-squared distributions of the estimates. So it
+    allows for the power that estimating the variances costs, a few points with few runs.
 
     Parameters
     ----------
@@ -166,14 +166,14 @@ def seeds_needed(
     n_classes: int = 1,
     share: float = 0.0,
 ) -> float:
-    """Smallest number of seeds a side with which an affected class is seen often enough.
+    """Smallest number of seeds a side that detects an affected class with the given power.
 
     Parameters
     ----------
     effect, sd_a, sd_b
         As in :func:`welch_power`.
     power : float
-        How often.
+        Probability of detection, such as 0.8.
     level : float
     n_classes, share
         With more than one class the level is that of Benjamini-Hochberg (:func:`power_after_bh`)

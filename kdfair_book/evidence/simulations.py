@@ -1,8 +1,9 @@
-"""Simulated coverage of the intervals, as stored under ``data/simulations/``.
+"""Simulated coverage, error rates and power, as stored under ``data/simulations/``.
 
-    python -m kdfair_book.evidence.simulations
+    python -m kdfair_book.evidence.simulations [TABLE ...]
 
 makes the tables anew (some minutes); the pages read them and repeat a small part on the spot.
+"pooling" starts from published predictions and needs statsmodels, of ``requirements-test.txt``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from kdfair_book.evidence import coverage
+from kdfair_book.evidence import coverage, other_tests, pooling_simulated
 
 FOLDER = Path(__file__).parents[2] / "data" / "simulations"
 
@@ -27,11 +28,14 @@ ARGUMENTS: dict[str, Any] = {"n_studies": 1000, "n_boot": 400, "level": 0.95, "s
 TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "coverage": coverage.simulate_coverage,
     "differences": coverage.simulate_difference_coverage,
+    "pooling": pooling_simulated.simulate_pooling,
+    "pairing": other_tests.simulate_pairing,
+    "probabilities": other_tests.simulate_probabilities,
 }
 
 
 def stored(name: str, folder: Path = FOLDER) -> pd.DataFrame:
-    """A stored table: "coverage" or "differences"; ``attrs`` hold how it was made.
+    """A stored table, one of :data:`TABLES`; ``attrs`` hold how it was made.
 
     Raises
     ------
@@ -45,12 +49,16 @@ def stored(name: str, folder: Path = FOLDER) -> pd.DataFrame:
     return frame
 
 
-def make(folder: Path = FOLDER, **arguments: Any) -> None:
-    """Simulate both tables and write them with a manifest."""
+def make(folder: Path = FOLDER, names: Sequence[str] = (), **arguments: Any) -> None:
+    """Simulate some tables, or all, and write them with a manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     arguments = ARGUMENTS | arguments
-    manifest = {}
-    for name, simulate in TABLES.items():
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text()) if path.is_file() else {}
+    for name in names or TABLES:
+        if name not in TABLES:
+            raise ValueError(f"unknown simulation {name!r}; expected one of {', '.join(TABLES)}")
+        simulate = TABLES[name]
         start = time.perf_counter()
         simulate(**arguments).to_csv(
             folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n"
@@ -65,8 +73,8 @@ def make(folder: Path = FOLDER, **arguments: Any) -> None:
                 "scipy": scipy.__version__,
             },
         }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    path.write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    make()
+    make(names=sys.argv[1:])

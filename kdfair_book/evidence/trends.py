@@ -125,6 +125,7 @@ def count_trend(
     *,
     level: float = 0.05,
     alternative: str = "increasing",
+    paired: bool = False,
     n_permutations: int = 2000,
     seed: int = 0,
 ) -> CountTrend:
@@ -145,6 +146,9 @@ def count_trend(
         Level of each class's test.
     alternative : str
         "increasing", "decreasing" or "two-sided".
+    paired : bool
+        Each class's test is the paired t-test over seeds, instead of Welch's: the reference has
+        a run a seed, in the order of the students.
 
     Returns
     -------
@@ -167,13 +171,21 @@ def count_trend(
             f"got {len(reference)} and {len(students)} runs at {students.shape[1]} temperatures; "
             "expected at least two of each"
         )
+    if paired and len(reference) != len(students):
+        raise ValueError(
+            f"got {len(reference)} reference runs and {len(students)} seeds; paired tests need a "
+            "run a seed"
+        )
     fixed = moments(reference)
     n_seeds, n_temperatures = students.shape[:2]
 
     def counts(order: Array) -> Array:
         """Counts ``[permutation, temperature]`` for orders ``[permutation, seed, temperature]``."""
-        runs = students[np.arange(n_seeds)[:, None], order]
-        _, p_value, _ = welch_from_moments(fixed, moments(runs.swapaxes(0, 1)))
+        runs = students[np.arange(n_seeds)[:, None], order].swapaxes(0, 1)
+        if paired:
+            p_value = paired_p_value(runs - reference[:, None, None])
+        else:
+            _, p_value, _ = welch_from_moments(fixed, moments(runs))
         return (p_value <= level).sum(axis=-1)
 
     rng = np.random.default_rng(seed)
@@ -229,6 +241,14 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     scaled = p[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     return adjusted
+
+
+def paired_p_value(gaps: Array) -> Array:
+    """Two-sided p-values of the t-test of differences ``[seed, ...]``; 1 where none varies."""
+    n = len(gaps)
+    error = gaps.std(axis=0, ddof=1) / np.sqrt(n)
+    t = np.divide(gaps.mean(axis=0), error, out=np.zeros(error.shape), where=error > 0)
+    return np.asarray(2 * stats.t.sf(np.abs(t), n - 1))
 
 
 def _normal_tails(score: float, spreads: Array, position: Array) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The checks of the course's labs: they tell right from wrong without giving it away.
+"""Checks of the course's labs: they say whether an answer is right, and never show it.
 
 In a lab, ``check("1.1", answer)`` prints a tick, or stops with a sentence about what is not right
 yet. ``kdfair_book.labs.lab2.studies()`` and the like make the data that a lab works on. Anyone can

@@ -197,3 +197,30 @@ def largest_shares() -> dict[str, float]:
     counts = table[table["metric"].isin(["sc", "tc"])].groupby("study")["mean"].max()
     classes = {study: 100 if study.startswith("cifar") else 1000 for study in counts.index}
     return {study: float(counts[study]) / classes[study] for study in counts.index}
+
+
+@question("5.9")
+def loss_of_ones_own(answer: Any) -> None:
+    import torch  # only here: every other lab works without it
+
+    draw = torch.Generator().manual_seed(15)
+    student = torch.randn(5, 10, generator=draw, requires_grad=True)
+    teacher = torch.randn(5, 10, generator=draw)
+    labels = torch.randint(10, (5,), generator=draw)
+    loss = call(answer, student, teacher, labels, 7.0)
+    need(isinstance(loss, torch.Tensor), "return a tensor: torch has to take its gradient.")
+    need(loss.shape == (5,), "return one number for each example.")
+    need(loss.requires_grad, "the loss does not depend on the student's logits.")
+    (gradient,) = torch.autograd.grad(7.0**2 * loss.sum(), student)
+    gap = (student - teacher).detach()
+    expected = (gap - gap.mean(-1, keepdim=True)) / 10
+    need(
+        not torch.allclose(gradient, gap / 10, atol=1e-5),
+        "softmax does not change when all logits move together; nor may your loss.",
+    )
+    close(
+        gradient.numpy(),
+        expected.numpy(),
+        "times T squared, its gradient is not the one that the soft term tends to at high T.",
+        within=1e-5,
+    )

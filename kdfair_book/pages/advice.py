@@ -101,9 +101,9 @@ def _compare(card: pd.DataFrame) -> Advice:
     return Advice(
         "What to compare with",
         "Train the small network without the teacher as well, and compare with both.",
-        f"That the distilled student's DPD or EOD is lower holds in {alone} of {n} comparisons "
-        f"with the student alone and in {teacher} of {m} with the teacher "
-        "([scorecard](claims.ipynb)): one reference without the other tells half.",
+        "The distilled student's DPD or EOD is shown to be lower than the student alone's in "
+        f"{alone} of {n} comparisons, and lower than the teacher's in {teacher} of {m} "
+        "([scorecard](claims.ipynb)).",
         f"a count of {n + m} tests, corrected for their number",
     )
 
@@ -114,7 +114,8 @@ def _factor(found: list[Results]) -> Advice | None:
         return None
     return Advice(
         "The factor T²",
-        "Multiply the soft term by T², and write down that you did.",
+        "Multiply the teacher's part of the loss (the soft term) by T², the temperature squared, "
+        "and write down that you did.",
         f"Left out at T = {AT:g}: {answer.number.removesuffix(' without it')} "
         f"([Faces]({_page(answer.link)})).",
         answer.rests.rstrip("."),
@@ -138,7 +139,8 @@ def _temperature(sweeps: list[Sweep]) -> Advice:
     return Advice(
         "Temperature",
         "Start between T = 4 and T = 10; do not stay at T = 1, and look twice above T = 20.",
-        f"Disagreements with the teacher that distillation removes, median (and range) of studies: "
+        "Share of disagreements with the teacher that distillation removes, median (and range) of "
+        "studies: "
         f"{told} ([across studies](across.ipynb)).",
         f"{in_words(len(sweeps))} studies, none tuned for the best T; which T is best differs and "
         "is not decided here",
@@ -161,8 +163,8 @@ def _alpha(found: list[Results]) -> Advice | None:
         reduced = [100 * disagreement_reduction(s).effect for s in (high, low)]
         return Advice(
             "The weight alpha",
-            "0.8, the paper's, is a fair start; report it.",
-            f"On {_title(high)} accuracy at alpha {alphas[-1]:g} differs from that at "
+            "Start with 0.8, the paper's weight of the teacher's part of the loss, and report it.",
+            f"On {_title(high)}, accuracy at alpha {alphas[-1]:g} differs from that at "
             f"{alphas[0]:g} by {100 * gap.mean():+.1f} points ({ends[0]:+.1f} to {ends[1]:+.1f}), "
             f"{known}; disagreement with the teacher falls by {reduced[0]:.0f} % and "
             f"{reduced[1]:.0f} % ([CIFAR-100](cifar100.ipynb)).",
@@ -182,7 +184,7 @@ def _seeds(sweeps: list[Sweep]) -> Advice:
     easy, hard = (next(t for t, n in needs.items() if n == end) for end in (few, many))
     return Advice(
         "Number of seeds",
-        "Train at least five students of each kind, each with a teacher of its own.",
+        "Train at least five students of each kind (five seeds), each with a teacher of its own.",
         f"To see a gain of one point of accuracy four times in five takes {few:.0f} "
         f"seeds ({easy}) to {many:.0f} ({hard}), by the spread measured there "
         "([power](statistics.ipynb)).",
@@ -206,8 +208,8 @@ def _collapse(sweeps: list[Sweep]) -> Advice | None:
     return Advice(
         "Each seed by itself",
         "Look at every trained student, not only at means.",
-        f"Of {runs} distilled students trained with the factor T², these collapsed: "
-        f"{in_a_list(told)}; a mean hides it ([Trifeature](trifeature.ipynb)).",
+        f"Of {runs} distilled students trained with the factor T², these collapsed (ended far "
+        f"below the others): {in_a_list(told)}; a mean hides it ([Trifeature](trifeature.ipynb)).",
         "counted; how often it happens elsewhere is not known",
     )
 
@@ -235,8 +237,8 @@ def _not_fairer(card: pd.DataFrame) -> Advice:
     said = ", ".join(f"{counts.get(word, 0)} {plural}" for word, plural in words.items())
     return Advice(
         "What not to conclude: that it is fairer",
-        "A lower DPD is not a fairer model, and a lower EOD may be noise: give the interval, and "
-        "the DPD of the labels themselves.",
+        "A lower DPD need not be a fairer model, and a lower EOD may be noise: give the interval, "
+        "and the DPD of the labels themselves.",
         f"Of {len(rows)} verdicts on whether DPD and EOD fall as T rises, {said} "
         "([scorecard](claims.ipynb)).",
         "tests corrected over studies",
@@ -256,7 +258,7 @@ def _not_which(sweeps: list[Sweep]) -> Advice | None:
             "What not to conclude: which classes suffer",
             "A count of affected classes says how many differ, not which: correct for the number "
             "of tests before you name one.",
-            f"On {_title(one)} {row['significant']:.0f} of {row['n_classes']:.0f} classes differ "
+            f"On {_title(one)}, {row['significant']:.0f} of {row['n_classes']:.0f} classes differ "
             f"at T = {AT:g} where chance gives up to {row['chance_high']:.0f}; after correction "
             f"{named} can be named ([CIFAR-100](cifar100.ipynb)).",
             f"{in_words(len(one.seeds))} seeds; more would name more",

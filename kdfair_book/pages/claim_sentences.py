@@ -34,19 +34,19 @@ def verdicts(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Text
     counts = measured["verdict"].value_counts()
     lines = [
         f"**{len(measured)} verdicts on {measured['claim'].nunique()} claims from {studies} "
-        f"{'study' if studies == 1 else 'studies'}**, with the factor T²: {_told(counts)}."
+        f"{'study' if studies == 1 else 'studies'}**, with the factor T²: {told(counts)}."
     ]
     if "regime" in measured:
         inside = measured[measured["regime"] == "the paper's regime"]
-        told = _told(inside["verdict"].value_counts()) if len(inside) else "none"
+        said = told(inside["verdict"].value_counts()) if len(inside) else "none"
         lines.append(
-            f"In the paper's regime of accuracy and gain: {told}. The others, "
+            f"In the paper's regime of accuracy and gain: {said}. The others, "
             f"{len(measured) - len(inside)}, are verdicts on the sentence, not on the paper."
         )
     if without is not None and not (other := without[without["verdict"] != "not measured"]).empty:
         lines.append(
             f"Without the factor T², in a table of its own below: {len(other)} verdicts, "
-            f"{_told(other['verdict'].value_counts())}."
+            f"{told(other['verdict'].value_counts())}."
         )
     return Text(" ".join(lines))
 
@@ -77,7 +77,7 @@ def claim_by_claim(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -
     return Folded("Claim by claim: where all studies agree, and where not", ["\n".join(lines)])
 
 
-def _told(counts: pd.Series) -> str:
+def told(counts: pd.Series) -> str:
     """ "3 hold, 1 fails, 5 are undecided"."""
     said = []
     for word, one, many in (
@@ -97,7 +97,7 @@ def _without(claim: str, usual: set[str], without: pd.DataFrame | None) -> str:
         return ""
     mine = without[(without["claim"] == claim) & (without["verdict"] != "not measured")]
     other = mine.loc[~mine["verdict"].isin(usual), "verdict"].value_counts()
-    return f"; without T²: {_told(other)}" if len(other) else ""
+    return f"; without T²: {told(other)}" if len(other) else ""
 
 
 def _where(rows: pd.DataFrame) -> str:
@@ -107,7 +107,7 @@ def _where(rows: pd.DataFrame) -> str:
     if len(rows) > n:
         where = f"{len(rows)} verdicts in {where}"
     counts = rows["verdict"].value_counts()
-    return where if len(counts) == 1 else f"{where}: {_told(counts)}"
+    return where if len(counts) == 1 else f"{where}: {told(counts)}"
 
 
 def scales_table(found: Results, *, alpha: float) -> Text:

@@ -22,15 +22,11 @@ def complete(card: pd.DataFrame, *, smoke: bool = False) -> pd.DataFrame:
         Also profiles that are too small to mean anything.
     """
     shown = (card if smoke else card[card["profile"] != "smoke"]).reset_index(drop=True)
-    sweeps: dict[tuple[str, str, float, str], Sweep] = {}
+    sweeps = sweeps_of(shown)
     label, why = {}, {}
-    measured = shown.loc[(shown["profile"] != "") & (shown["study"] != "all")]
-    for study, profile in measured[["study", "profile"]].drop_duplicates().to_numpy():
-        found = results.load(study, profile)
-        for alpha, scale in settings(found):
-            sweeps[study, profile, alpha, scale] = sweep(found, alpha=alpha, soft_scale=scale)
+    for study, profile in _measured(shown):
         try:
-            near = regime(found)
+            near = regime(results.load(study, profile))
         except NotThere:
             continue
         label[study, profile], why[study, profile] = near.label, near.short
@@ -40,3 +36,19 @@ def complete(card: pd.DataFrame, *, smoke: bool = False) -> pd.DataFrame:
         regime=[label.get(key, "") for key in keys],
         regime_why=[why.get(key, "") for key in keys],
     )
+
+
+def sweeps_of(card: pd.DataFrame) -> dict[tuple[str, str, float, str], Sweep]:
+    """The runs behind a scorecard, by study, profile, alpha and soft_scale."""
+    sweeps = {}
+    for study, profile in _measured(card):
+        found = results.load(study, profile)
+        for alpha, scale in settings(found):
+            sweeps[study, profile, alpha, scale] = sweep(found, alpha=alpha, soft_scale=scale)
+    return sweeps
+
+
+def _measured(card: pd.DataFrame) -> list[tuple[str, str]]:
+    """Study and profile of all that was measured."""
+    rows = card.loc[(card["profile"] != "") & (card["study"] != "all"), ["study", "profile"]]
+    return [(study, profile) for study, profile in rows.drop_duplicates().to_numpy()]

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kdfair_book import paper
 from kdfair_book.charts import theme
 from kdfair_book.evidence import NotThere, Sweep, sweep
 from kdfair_book.evidence.across_studies import TITLES
 from kdfair_book.evidence.effects import effects
 from kdfair_book.evidence.regime import regime
+from kdfair_core import studies
+from kdfair_core.metrics import chance_count
 from kdfair_core.results import Results
 
 NAMES = {
@@ -28,10 +31,10 @@ NAMES = {
 COUNTS = ("sc", "tc")
 CHANCE = "[chance]"
 NOTE = (
-    f"{CHANCE}: the 95 % interval holds zero, chance alone explains the difference. DPD and EOD "
-    "are corrected for what noise adds to a largest difference (bias-corrected, 95 % interval); "
-    "what groups with equal rates would show is in the column of chance. The paper calls the "
-    "student alone NDS and the distilled student DS."
+    f"{CHANCE}: the 95 % interval includes zero, so chance alone can explain the difference. DPD "
+    "(demographic parity difference) and EOD (equalized odds difference) are bias-corrected: what "
+    "noise adds to a largest difference is taken out; the column of chance says what groups with "
+    "equal rates would show. The paper calls the student alone NDS and the distilled student DS."
 )
 
 
@@ -49,6 +52,8 @@ class EffectsTable:
     start : float
     regime : str
         What the study's regime is, if it is not the paper's.
+    note : str
+        What stands below the table.
     """
 
     frame: pd.DataFrame
@@ -57,6 +62,7 @@ class EffectsTable:
     temperatures: tuple[float, ...]
     start: float
     regime: str
+    note: str = NOTE
 
     def rows(self, t: float) -> list[dict[str, str]]:
         """The cells at one temperature, as text; a row a measure."""
@@ -94,7 +100,7 @@ class EffectsTable:
     def _repr_html_(self) -> str:
         by_t = {t: self.rows(t) for t in self.temperatures}
         columns = list(by_t[self.start][0])
-        label = f"Effects of {self.title}"
+        label = self.title
         head = "".join(
             f'<th scope="col">{escape(name)}'
             + (self._at_dial({t: f", T = {t:g}" for t in by_t}) if name in MOVING else "")
@@ -115,9 +121,9 @@ class EffectsTable:
             f'data-kd-start="{self.start:g}"><p class="kd-badge kd-badge-{self.badge}">'
             f"{theme.badge_text(self.badge)}{other}</p>"
             f'<div class="kd-scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
-            f'<table class="kd-table kd-narrow"><caption>{escape(label)}, 95 % intervals</caption>'
+            f'<table class="kd-table kd-narrow"><caption>{escape(label)}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-            f'<p class="kd-effects-note">{escape(NOTE)}</p></div>'
+            f'<p class="kd-effects-note">{escape(self.note)}</p></div>'
         )
 
     def _at_dial(self, texts: dict[float, str]) -> str:
@@ -152,11 +158,78 @@ def effects_table(
     near = min(mine.temperatures, key=lambda t: abs(np.log(t / start)))
     return EffectsTable(
         effects(mine),
-        TITLES.get(found.study, found.study),
+        f"Effects of {TITLES.get(found.study, found.study)}, 95 % intervals",
         found.profile,
         mine.temperatures,
         near,
         regime(found).short,
+    )
+
+
+class ReportedTable(EffectsTable):
+    """What the paper prints of a study, as a table of one temperature.
+
+    ``frame`` has the rows of :func:`kdfair_book.paper.numbers.results`.
+    """
+
+    def rows(self, t: float) -> list[dict[str, str]]:
+        """The cells at one temperature, as text; a row a measure."""
+        keys = self.frame[["metric", "attribute"]].drop_duplicates().to_numpy().tolist()
+        keys.sort(key=lambda key: (list(NAMES).index(PRINTED[key[0]]), key[1]))
+        return [self._printed(metric, attribute, t) for metric, attribute in keys]
+
+    def _printed(self, metric: str, attribute: str, t: float) -> dict[str, str]:
+        measure = PRINTED[metric]
+        mine = self.frame[(self.frame["metric"] == metric) & (self.frame["attribute"] == attribute)]
+
+        def cell(role: str) -> str:
+            rows = mine[mine["role"] == role]
+            rows = rows[rows["temperature"] == t] if role == "ds" else rows
+            if rows.empty:
+                return "–"
+            share = rows["unit"].iloc[0] == "percent"
+            return _plain(measure, rows["mean"].iloc[0] / (100 if share else 1))
+
+        chance = chance_count(self.n_classes) if measure in COUNTS else None
+        return {
+            "measure": NAMES[measure] + (f" by {attribute}" if attribute else ""),
+            "student alone": cell("nds"),
+            "distilled student": cell("ds"),
+            "teacher": cell("teacher"),
+            "chance alone": f"{chance.mean:.2g}, up to {chance.high:.0f}" if chance else "–",
+        }
+
+    @property
+    def n_classes(self) -> int:
+        """Number of the study's classes."""
+        return studies.get(str(self.frame["study"].iloc[0])).n_classes
+
+
+PRINTED = {"accuracy": "accuracy", "sc": "sc", "tc": "tc", "dpd": "dpd", "eod": "eod"}
+PRINTED |= {"individual_unfairness": "individual"}
+AS_PRINTED = (
+    "As the paper prints it, without an interval of any difference; the column of chance, computed "
+    "here, says how many classes a test at level 0.05 names when nothing differs. DPD: demographic "
+    "parity difference; EOD: equalized odds difference. The paper calls the student alone NDS and "
+    "the distilled student DS."
+)
+
+
+def reported_table(study: str, *, start: float = 4, alpha: float = 0.8) -> ReportedTable:
+    """What the paper prints of a study.
+
+    Raises
+    ------
+    ValueError
+        If the paper has no such study.
+    """
+    rows = paper.results(study)
+    rows = rows[rows["metric"].isin(PRINTED) & (rows["alpha"].isna() | (rows["alpha"] == alpha))]
+    temperatures = tuple(sorted(float(t) for t in rows["temperature"].dropna().unique()))
+    near = min(temperatures, key=lambda t: abs(np.log(t / start)))
+    title = f"The paper's numbers of {TITLES.get(study, study)}"
+    return ReportedTable(
+        rows.assign(study=study), title, "reported", temperatures, near, "", AS_PRINTED
     )
 
 

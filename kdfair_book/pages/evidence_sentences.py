@@ -143,7 +143,7 @@ def gradients(found: Sweep) -> Text:
         "**The two terms.** At the start of training the teacher's term pulls at the logits "
         f"{ratio[first]['none']:.2g} times as hard as the labels' at T = {first:g}. At "
         f"T = {last:g} it is {ratio[last]['T2']:.2g} times with the factor T², and "
-        f"{ratio[last]['none']:.2g} times without: there the labels are as good as alone."
+        f"{ratio[last]['none']:.2g} times without: there almost only the labels count."
     )
 
 

@@ -36,7 +36,7 @@ THEME = (
 def report(
     found: Results, out: str | os.PathLike[str], *, title: str | None = None, start: float = 4
 ) -> Path:
-    """Write a page that shows one study's results, in one file that needs nothing else.
+    """Write one study's results as a single HTML file: dial, figures, numbers and verdicts.
 
     Parameters
     ----------

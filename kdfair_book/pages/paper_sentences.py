@@ -112,8 +112,7 @@ def unmeasured(study: Study, profile: str | None = None, *, reported: bool = Tru
     shown = (
         "What this page shows instead is **reported by the paper**, and marked so."
         if reported
-        else "It is not a study of the paper, so there is nothing to show in the meantime: each "
-        "section below says what it would hold."
+        else "The paper has no such study, so there are no numbers to show in the meantime."
     )
     departures = "".join(f"\n- {sentence}" for sentence in chosen.departures)
     return Text(

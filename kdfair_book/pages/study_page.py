@@ -26,7 +26,7 @@ from kdfair_book.evidence.sweep import NotThere
 from kdfair_book.pages import paper_sentences as reported
 from kdfair_book.pages import study_sentences as story
 from kdfair_book.pages import what_we_found as answers
-from kdfair_book.pages.effects_table import effects_table
+from kdfair_book.pages.effects_table import effects_table, reported_table
 from kdfair_book.pages.folded import Folded
 from kdfair_book.pages.text import Text
 from kdfair_core import results, studies
@@ -228,7 +228,9 @@ class Page:
         return Section([Folded("How sure, what was trained, and where it departs", told)])
 
     def effects(self) -> Section:
-        """Every effect in one table, which follows the dial."""
+        """Every effect in one table, which follows the dial; else what the paper prints."""
+        if self.found is None and self.name in paper.studies():
+            return Section([reported_table(self.name, start=self.start, alpha=self.alpha)])
         if self.found is None or not self._enough:
             return Section([self._waits("one table of all effects")])
         return Section([effects_table(self.found, start=self.start, **self._said)])
@@ -394,10 +396,8 @@ class Page:
 
     def _waits(self, what: str) -> Text:
         """Nothing to show until the study is measured."""
-        instead = " The paper prints no numbers to show instead." if self.study.in_paper else ""
-        return Text(
-            f"*Here stands {what}, once the study is measured with the command above.{instead}*"
-        )
+        instead = ", and the paper prints no numbers of it" if self.study.in_paper else ""
+        return Text(f"*Not measured here yet{instead}: {what}.*")
 
     def _silent(self, what: str) -> Text:
         """The paper does not say."""

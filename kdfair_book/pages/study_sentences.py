@@ -89,12 +89,12 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
     if weak:
         lines.append(
             "- **A weak teacher.** It is right less often than the student trained without it: "
-            "a student that comes closer to it gets worse, and takes over what is unfair in it."
+            "a student that comes closer to it gets less accurate, and may take over its gaps."
         )
     floor = 100 * runs.attrs["floor"]
     lines.append(
         f"- A classifier without any error would have a DPD of {floor:.2f} % on this test set: "
-        "below that, a lower DPD is not a fairer classifier but one that errs in balance."
+        "below that, a lower DPD is reached by errors, not by a fairer classifier."
     )
     lines.append(
         "- Each p compares two means over seeds by Welch's t-test, uncorrected, and the best "
@@ -138,12 +138,10 @@ def scales(found: Results, *, alpha: float = 0.8) -> Text:
     )
     if without.mean() < nds.mean() and _p_value(without, nds) <= LEVEL:
         text += (
-            " So the student does not simply end where the one trained alone is. The likely "
-            "reason: without the "
-            f"factor little is left to it but the labels' share of the loss, {1 - alpha:.1g}, a "
-            "pull in the student alone's direction at that fraction of its strength, and it "
-            "trains no longer "
-            "than the student alone."
+            " So without the factor the student does not end where the student alone ends. The "
+            "likely reason: it learns from little but the labels' share of the loss, "
+            f"{1 - alpha:.1g}, whose gradient is that fraction of the student alone's, and it is "
+            "trained no longer."
         )
     return Text(text)
 

@@ -26,6 +26,8 @@ from kdfair_book.pages.text import Text, listed, spelled_out
 from kdfair_core import results, studies
 from kdfair_core.results import Results
 
+SIZES = {"laptop": "at laptop size (smaller than the paper's)", "paper": "by the paper's protocol"}
+
 AT = 4.0
 """The temperature of the opening's differences: the one at which every page's dial starts."""
 
@@ -104,15 +106,15 @@ def reported_here(study: str) -> Text:
         ds = part[part["role"] == "ds"]
         low = ds.iloc[int(ds["mean"].to_numpy().argmin())]
         said.append(
-            f"EOD by {str(attribute).lower()} is lowest at T = {low['temperature']:g}, "
+            f"EOD by {attribute} is lowest at T = {low['temperature']:g}, "
             f"{low['mean']:.1f} %, where the student alone has {level['nds']:.1f} %"
         )
     if not said:
         return Text("**Not measured here yet**, and the paper prints no numbers of it.")
     text = (
-        f"**Not measured here yet. The paper reports:** {'; '.join(said)}. It prints no interval "
-        "for a difference and no number that chance alone would give; this page adds the latter "
-        "where it can be computed."
+        f"**Not measured here yet. The paper reports:** {'; '.join(said)}. It prints neither an "
+        "interval for a difference nor what chance alone would give; this page adds what chance "
+        "gives where it can be computed."
     )
     return Text(spelled_out(text))
 
@@ -174,7 +176,7 @@ def _classes(frame: pd.DataFrame, mine: Sweep, t: float) -> str:
         named = f"only {corrected}" if corrected else "none"
         said += (
             f" How many is known, but not which: after correction for many tests {named} can be "
-            f"named with {in_words(len(mine.seeds))} seeds."
+            f"named with {in_words(len(mine.seeds))} seeds (trainings)."
         )
     return said
 
@@ -220,8 +222,18 @@ def _regime(near: Regime) -> str:
         return "The study is in the paper's regime of accuracy and gain."
     if not near.compared:
         return "The paper has no such study."
-    head, _, what = near.short.partition(": ")
-    return f"**{head.capitalize()} than the paper's**: {what}."
+    parts = []
+    if near.accuracy_differs:
+        parts.append(
+            f"the student alone is right {near.nds:.1f} % of the time (in the paper "
+            f"{near.paper_nds:.1f} %)"
+        )
+    if near.gain_differs:
+        gain, theirs = (_signed(points / 100) for points in (near.gain, near.paper_gain))
+        parts.append(
+            f"the best distilled student's gain is {gain} points (in the paper {theirs} points)"
+        )
+    return f"**Another regime than the paper's**: {listed(parts)}."
 
 
 def _beside(near: Regime) -> str:
@@ -360,12 +372,12 @@ def imitation(found: list[Results]) -> Answer | None:
         sentence=(
             f"In {_of(len(sure), len(rows))} studies a distilled student disagrees with its "
             "teacher on fewer test examples than the same network trained alone, beyond chance "
-            "(T = 1 to 10, with the factor T²)."
+            "(mean over temperatures T = 1 to 10)."
         ),
         rows=[row for _, row in rows],
         unit="fewer disagreements (%)",
         rests=_rests([one for one, _ in rows], "paired t-test over seeds, 95 % intervals")
-        + " The scorecard asks this, as the paper does, where there are ten classes or more.",
+        + " The scorecard asks it, as the paper does, of studies with ten classes or more.",
         link="claims.html",
         link_text="The scorecard",
     )
@@ -403,10 +415,11 @@ def squared(found: list[Results]) -> Answer | None:
         number=f"{low:+.0f} to {high:+.0f} points of EOD without it",
         claim="The factor T² matters.",
         sentence=(
-            f"Left out at T = {AT:g}, the gap in error rates between groups (EOD) grows beyond "
-            f"chance for {_of(len(sure), len(rows))} attributes (surest: {example}), and "
-            f"students end less accurate than without a teacher in {_of(worse, len(used))} "
-            "studies. The paper does not say whether it used the factor."
+            "The teacher's part of the loss is usually multiplied by T², the temperature squared. "
+            f"Left out at T = {AT:g}, the gap in error rates between groups (EOD, equalized odds "
+            f"difference) grows beyond chance for {_of(len(sure), len(rows))} attributes (surest: "
+            f"{example}), and students end less accurate than without a teacher in "
+            f"{_of(worse, len(used))} studies. The paper does not say whether it used the factor."
         ),
         rows=rows,
         unit="EOD without T² less EOD with it (points)",
@@ -441,8 +454,9 @@ def gain(found: list[Results]) -> Answer | None:
         sentence=(
             f"At T = {AT:g} a distilled student is more accurate than the same network trained "
             f"alone in {_of(len(up), len(rows))} studies{after}. "
-            f"{_in_regime(inside, len(used)).capitalize()} in the paper's regime, so the sizes are "
-            f"{'not ' if not inside else 'only there '}the paper's."
+            f"{_in_regime(inside, len(used)).capitalize()} in the paper's regime (accuracy and "
+            "gain near the paper's), so the sizes are "
+            f"{'not' if not inside else 'only there'} the paper's."
         ),
         rows=rows,
         unit="gain in accuracy (points)",
@@ -460,7 +474,14 @@ def effects_of_accuracy(mine: Sweep) -> pd.DataFrame:
 
 
 def not_known(card: pd.DataFrame) -> Text:
-    """What the studies do not decide, counted on a scorecard."""
+    """What the studies do not decide, counted on a scorecard.
+
+    Parameters
+    ----------
+    card : DataFrame
+        From :func:`kdfair_book.claims.scorecard`; after
+        :func:`kdfair_book.pages.deciding.complete` also what would decide it is counted.
+    """
     measured = card[(card["verdict"] != "not measured") & (card["profile"] != "smoke")]
     fair = measured[measured["claim"].str.match(r"(dpd|eod)-")]
     open_ = int((fair["verdict"] == "undecided").sum())
@@ -472,13 +493,34 @@ def not_known(card: pd.DataFrame) -> Text:
     inside = sum(same.values())
     said = [
         f"**What is not known.** Whether distillation makes models fairer: {open_} of {len(fair)} "
-        "verdicts on differences between groups (DPD, EOD) are undecided.",
+        "verdicts on differences between groups are undecided (in positive answers: DPD, "
+        "demographic parity difference; in error rates: EOD).",
+        *_deciding(fair),
         "Which classes are affected: counts say how many, not which.",
         "Whether the paper's sentences hold where the paper looked: "
         f"{_in_regime(inside, len(same))} in its regime of accuracy and gain.",
         "[What would decide each of them](claims.ipynb) is on the scorecard.",
     ]
     return Text(" ".join(said))
+
+
+def _deciding(fair: pd.DataFrame) -> list[str]:
+    """What the undecided verdicts lack, in a sentence; none where that was not computed."""
+    if "missing" not in fair:
+        return []
+    lacks = [one.short for one in fair.loc[fair["verdict"] == "undecided", "missing"]]
+    counts = {kind: lacks.count(kind) for kind in LACKS}
+    counts["more seeds"] += len(lacks) - sum(counts.values())  # so many seeds, so many hours
+    told = [f"{n} {LACKS[kind]}" for kind, n in counts.items() if n]
+    return [f"Of these, by the measured spread, {listed(told)}."] if told else []
+
+
+LACKS = {
+    "more seeds": "would be decided by training more seeds",
+    "more examples": "need a larger test set",
+    "too small to matter": "are about effects too small to matter",
+    "no number of seeds": "by no number of seeds",
+}
 
 
 # helpers
@@ -515,9 +557,11 @@ def _title(mine: Sweep) -> str:
 def _rests(used: list[Sweep], test: str) -> str:
     seeds = sorted({len(one.seeds) for one in used})
     many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    profiles = listed(sorted({f"*{one.results.profile}*" for one in used})).replace("*", "")
+    sizes = listed(
+        sorted({SIZES.get(p, f"profile {p}") for p in {u.results.profile for u in used}})
+    )
     word = "study" if len(used) == 1 else "studies"
-    return f"{len(used)} {word}, {many} seeds each, {profiles} protocol; {test}."
+    return f"{len(used)} {word} {sizes}, {many} seeds each (trainings); {test}."
 
 
 def _ends(values: list[float]) -> tuple[float, float]:

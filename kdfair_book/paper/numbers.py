@@ -108,7 +108,7 @@ def table(name: str | int) -> pd.DataFrame:
 
 
 def results(study: str, metric: str | None = None, attribute: str | None = None) -> pd.DataFrame:
-    """Return all that the paper reports of one study, each number once.
+    """Return all numbers that the paper reports of one study, each once.
 
     A number that several tables repeat is one row, and its source names them all. If they
     disagreed, each version would be a row of its own.

@@ -1,4 +1,4 @@
-"""Where examples come from: arrays, labels and groups. Nothing here imports torch.
+"""Data sets: arrays, labels and groups. Nothing here imports torch.
 
 ``load("trifeature")`` makes its images itself; the other sets are read from a folder, in the form
 in which they are published (see each module)::

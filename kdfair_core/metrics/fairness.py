@@ -131,7 +131,7 @@ def group_rates(
     group_names: Sequence[Any] | None = None,
     class_names: Sequence[Any] | None = None,
 ) -> pd.DataFrame:
-    """The rates behind DPD and EOD, for one table: what a reader looks at to see which group.
+    """The rates of each group behind DPD and EOD, for one count table.
 
     Returns
     -------

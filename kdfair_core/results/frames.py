@@ -28,8 +28,8 @@ SETTING = IDENTIFYING[2:]
 class Results:
     """Published results of one study under one profile.
 
-    Accuracies, rates and differences are fractions. A run that diverged has no predictions worth
-    the name: its metrics are NaN, no mean or test counts it, and a warning names it.
+    Accuracies, rates and differences are fractions. The metrics of a
+    run that diverged are NaN; no mean or test counts it, and a warning names it.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What is studied: data sets, networks, temperatures and recipes, as data.
+"""Studies: data sets, networks, temperatures and recipes, as data.
 
 A study is what the paper asks of one data set and one pair of networks; a profile is the size at
 which it is run. ``kinds`` says what they are made of, ``catalog`` lists them all; here they are
@@ -39,7 +39,7 @@ GROUP = "kdfair.studies"
 
 
 def names() -> list[str]:
-    """Names of the studies, in the order in which the book tells them."""
+    """Names of the studies, in the book's order."""
     return list(STUDIES)
 
 

@@ -45,6 +45,9 @@ class Batch:
 class Labeled:
     """What all views share: the labels, on the device."""
 
+    fixed = True
+    """Whether all batches but the last have one shape."""
+
     def __init__(self, split: Split, device: torch.device) -> None:
         self.device = device
         self.labels = torch.as_tensor(split.y, device=device).long()

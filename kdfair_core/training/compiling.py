@@ -4,10 +4,13 @@ torch.compile turns a network into a program of C++ that is compiled here. On tw
 takes half a minute a kind of network and makes the steps of a ResNet about a fifth shorter; all
 networks of one kind share the program. LeNets get slower by it, batches of texts have
 too many shapes for it, and a network with dropout would draw other numbers: they are left alone.
+On an H100 compiling takes 20 to 46 seconds and saves 3 ms of the 11 that a captured step of 14
+ResNet-20 takes.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sysconfig
@@ -17,20 +20,20 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-PAYS = 300_000
+PAYS = {"cpu": 300_000, "cuda": 20_000_000}
 """Examples shown to learners, over all epochs, from which the start is earned back."""
 
 
 def pays(examples: int, device: torch.device) -> bool:
-    """Whether to compile for a training that shows so many examples, each learner's counted.
-
-    Not on a GPU, where it was not measured.
-    """
-    return device.type == "cpu" and examples >= PAYS and can_compile()
+    """Whether to compile for a training that shows so many examples, each learner's counted."""
+    return examples >= PAYS.get(device.type, float("inf")) and can_compile(device.type)
 
 
-def can_compile() -> bool:
-    """Whether there is what torch.compile needs on a CPU: a C++ compiler and Python's headers."""
+def can_compile(device: str = "cpu") -> bool:
+    """Whether there is what torch.compile needs: a C++ compiler and Python's headers, and Triton
+    on a GPU."""
+    if device == "cuda" and importlib.util.find_spec("triton") is None:
+        return False
     headers = Path(sysconfig.get_path("include")) / "Python.h"
     return shutil.which(os.environ.get("CXX", "g++")) is not None and headers.is_file()
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from kdfair_core.models.lenet import LeNet5, StackedLeNet5
 from kdfair_core.models.resnet import SmallResNet, StackedSmallResNet
 from kdfair_core.training.batches import stable_seed
+from kdfair_core.training.captured import stream
 from kdfair_core.training.compiling import Compiled
 
 # What a learner is told: logits [learner, batch, class] of the learners in a slice -> their losses.
@@ -26,6 +27,9 @@ LossOf = Callable[[Tensor, slice], Tensor]
 
 STACK = 4
 """LeNet-5 networks that run as one program on a CPU: their activations still fit its caches."""
+
+ROOM = 0.6
+"""Share of a GPU's free memory that networks on streams of their own may take."""
 
 QUIET = ("torch.nn.", "kdfair_core.models.", "torchvision.", "transformers.")
 """Packages whose layers draw random numbers only where one of their attributes says so."""
@@ -84,6 +88,8 @@ class Learners:
         How they run; by default each on its own.
     compiled : bool
         Run them as compiled programs (see :mod:`kdfair_core.training.compiling`).
+    captured : bool
+        Whether a step of them may be captured (see :mod:`kdfair_core.training.captured`).
     """
 
     def __init__(
@@ -93,6 +99,7 @@ class Learners:
         parts: Sequence[Part] | None = None,
         *,
         compiled: bool = False,
+        captured: bool = False,
     ) -> None:
         self.networks = list(networks)
         self.seeds = list(seeds)
@@ -101,10 +108,14 @@ class Learners:
         self.trained: nn.Module = nn.ModuleList([part.module for part in self.parts])
         self.draws = any(may_draw(part.module) for part in self.parts)
         self.compiled = compiled and not self.draws
+        self.captured = captured and not self.draws
         self._calls = [Compiled(p.module) if self.compiled else p.module for p in self.parts]
         self._cold = self.compiled  # one core compiles, the others wait and share the program
         self._pool: ThreadPoolExecutor | None = None
         self._threads = 1  # torch's, when the pool was opened
+        self._streams: list[torch.cuda.Stream] = []  # on a GPU, of the parts
+        self._aside: torch.cuda.Stream | None = None  # and of what is done beside them
+        self._calls_made = 0
 
     def __enter__(self) -> Learners:
         """Make ready to learn."""
@@ -115,6 +126,8 @@ class Learners:
         if device.type == "cpu" and cores > 1 and not self.draws and self._pool is None:
             one_core = partial(torch.set_num_threads, 1)
             self._pool = ThreadPoolExecutor(cores, initializer=one_core)
+        if device.type == "cuda":
+            self._aside = stream("beside")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -127,6 +140,8 @@ class Learners:
         """Add each network's gradient of its own loss; return the losses, ``[learner]``."""
         learn = partial(self._learn, inputs, loss_of, step)
         if self._pool is None:
+            if self.captured and len(self.parts) > 1:
+                return torch.cat(self._on_streams(learn))
             return torch.cat([learn(i) for i in range(len(self.parts))])
         # autocast holds for the thread that entered it
         enabled = torch.is_autocast_enabled("cpu")
@@ -146,9 +161,52 @@ class Learners:
     def beside(self, work: Callable[[], Tensor]) -> Callable[[], Tensor]:
         """Begin work on one of the learners' cores; calling what is returned waits for its result.
 
-        Where the learners share one core or a GPU, the work is done when its result is asked for.
+        On a GPU it is done on a stream of its own. Where the learners share one core, it is done
+        when its result is asked for.
         """
-        return work if self._pool is None else self._pool.submit(work).result
+        if self._aside is None:
+            return work if self._pool is None else self._pool.submit(work).result
+        aside = self._aside
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            result = work()
+
+        def wait() -> Tensor:
+            here = torch.cuda.current_stream()
+            here.wait_stream(aside)
+            result.record_stream(here)
+            return result
+
+        return wait
+
+    def _on_streams(self, learn: Callable[[int], Tensor]) -> list[Tensor]:
+        """Each part's losses, learned on as many streams of the GPU as its memory has room for.
+
+        The first call chooses kernels; at the second, what the first part takes is measured.
+        """
+        here, everyone = torch.cuda.current_stream(), range(len(self.parts))
+        self._calls_made += 1
+        if self._calls_made == 1:
+            return [learn(i) for i in everyone]
+        if self._calls_made == 2:
+            before = torch.cuda.memory_allocated()
+            torch.cuda.reset_peak_memory_stats()
+            losses = [learn(0)]
+            each = torch.cuda.max_memory_allocated() - before
+            room = int(ROOM * torch.cuda.mem_get_info()[0] / max(each, 1))
+            count = max(1, min(len(self.parts), room))
+            self._streams = [stream(f"part {i}") for i in range(count)]
+            log.info("%d streams for %d networks", count, len(self.parts))
+            return losses + [learn(i) for i in everyone[1:]]
+        for one in self._streams:
+            one.wait_stream(here)
+        losses = []
+        for i in everyone:
+            with torch.cuda.stream(self._streams[i % len(self._streams)]):
+                losses.append(learn(i))
+        for one in self._streams:
+            here.wait_stream(one)
+        return losses
 
     def _learn(self, inputs: tuple[Tensor, ...], loss_of: LossOf, step: int, i: int) -> Tensor:
         part = self.parts[i]
@@ -160,17 +218,18 @@ class Learners:
         return loss.detach()
 
     def state(self, optimizer: torch.optim.Optimizer) -> list[dict[str, Tensor]]:
-        """Each network's tensors and what the optimizer remembers of them, by the network's names.
+        """Each network's tensors and what the optimizer remembers of them, by the network's names,
+        on the CPU.
 
         "network.linear.weight" is a weight, "momentum_buffer.linear.weight" its momentum.
         """
         states: list[dict[str, Tensor]] = [{} for _ in self.networks]
         for part in self.parts:
-            kinds = {"network": part.module.state_dict()}
+            kinds = {"network": {n: t.cpu() for n, t in part.module.state_dict().items()}}
             for name, parameter in part.module.named_parameters():
                 for key, value in optimizer.state[parameter].items():
                     if isinstance(value, Tensor):
-                        kinds.setdefault(key, {})[name] = value
+                        kinds.setdefault(key, {})[name] = value.cpu()
             for kind, tensors in kinds.items():
                 for state, share in zip(states[part.which], part.shares(tensors), strict=True):
                     state.update({f"{kind}.{name}": value for name, value in share.items()})
@@ -243,11 +302,13 @@ def make_learners(
     *,
     seeds: Sequence[int] | None = None,
     compiled: bool = False,
+    fixed: bool = True,
 ) -> Learners:
     """The fastest way known to train these networks together; the log says which.
 
     ``seeds`` are those of what each draws while it learns; by default their positions.
-    ``compiled`` is for long trainings, and has no effect on LeNets.
+    ``compiled`` is for long trainings, and has no effect on LeNets. ``fixed`` says whether all
+    batches but the last have one shape; on a GPU their steps are captured then.
     """
     for network in networks:
         to_device(network, device)
@@ -257,22 +318,33 @@ def make_learners(
     shapes = {tuple((n, t.shape) for n, t in m.state_dict().items()) for m in networks}
     gpu = device.type == "cuda"
     stacked = len(networks) > 1 and len(shapes) == 1
+    parts: list[Part] = []
     if stacked and (kinds == {LeNet5} or (gpu and kinds == {SmallResNet})):
         size = len(networks) if gpu else STACK
         slices = [slice(i, min(i + size, len(networks))) for i in range(0, len(networks), size)]
         members: list[Any] = list(networks)
-        parts = []
         for which in slices:
             of: Any = members[which]
             stack = StackedLeNet5(of) if kinds == {LeNet5} else StackedSmallResNet(of, halved=gpu)
             parts.append(Part(to_device(stack, device), which, True))
-        name = kinds.pop().__name__
-        log.info("%d %s on %s, up to %d as one program", len(networks), name, device, size)
-        return Learners(networks, seeds, parts, compiled=compiled and name != "LeNet5")
-    lenets = LeNet5 in kinds
-    learners = Learners(networks, seeds, compiled=compiled and not lenets)
-    way = "one after another" if learners.draws or len(networks) == 1 else "side by side"
+        way = f"up to {size} as one program"
+    else:
+        alone = len(networks) == 1 or any(map(may_draw, networks))
+        way = "one after another" if alone else "side by side"
+    learners = Learners(
+        networks,
+        seeds,
+        parts,
+        compiled=compiled and LeNet5 not in kinds,
+        captured=gpu and fixed,
+    )
+    if learners.compiled:
+        way += ", compiled"
+    if learners.captured:
+        way += ", captured"
+    elif gpu:
+        why = "they may draw random numbers" if learners.draws else "batches change their shape"
+        way += f", not captured: {why}"
     named = ", ".join(sorted(kind.__name__ for kind in kinds))
-    program = ", compiled" if learners.compiled else ""
-    log.info("%d %s on %s, %s%s", len(networks), named, device, way, program)
+    log.info("%d %s on %s, %s", len(networks), named, device, way)
     return learners

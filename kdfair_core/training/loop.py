@@ -20,12 +20,16 @@ from kdfair_core import distillation
 from kdfair_core.checkpoints import Checkpoint
 from kdfair_core.studies import Recipe
 from kdfair_core.training.batches import Batch
+from kdfair_core.training.captured import Captured
 from kdfair_core.training.learners import Learners
 from kdfair_core.training.teacher import TeacherOutputs, autocast, products
 from kdfair_core.training.views import Views
 
 CHECKPOINT_MINUTES = 5
 """Training is stored at each epoch's end, and within an epoch when it was not for so long."""
+
+GPU_SECONDS = 60
+"""Epochs of a GPU that end sooner after what was stored are not stored."""
 
 FORMAT = 2
 """Of what a checkpoint holds; one of another format is passed over."""
@@ -91,20 +95,52 @@ def make_optimizer(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> torch.
     """The recipe's optimizer; element by element, so that learners stay strangers.
 
     Fused: a step passes over the memory of parameters and moments once, not once an operation.
+    On a GPU the learning rate is a tensor, which a captured step reads anew.
     """
-    decay = recipe.weight_decay
+    decay, device = recipe.weight_decay, parameters[0].device
+    gpu = device.type == "cuda"
+    rate = torch.tensor(recipe.lr, device=device) if gpu else recipe.lr
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(
             parameters,
-            recipe.lr,
+            rate,
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,
             weight_decay=decay,
             fused=True,
         )
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, recipe.lr, weight_decay=decay, fused=True)
+        return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True, capturable=gpu)
     raise ValueError(f"unknown optimizer {recipe.optimizer!r}; expected sgd or adamw")
+
+
+@dataclass
+class Step:
+    """One step of all learners: forward pass, losses ``[learner]``, backward pass, optimizer."""
+
+    learners: Learners
+    optimizer: torch.optim.Optimizer
+    lesson: Lesson
+    precision: str
+    number: int = 0
+
+    def __call__(self, labels: Tensor, wanted: Tensor | None, *inputs: Tensor) -> Tensor:
+        self.optimizer.zero_grad(set_to_none=True)
+        with autocast(labels.device, self.precision):
+            loss_of = partial(_losses, self.lesson, labels, wanted)
+            losses = self.learners.backward(inputs, loss_of, self.number)
+        self.optimizer.step()
+        return losses
+
+    def changes(self) -> list[Tensor]:
+        """The tensors that a step changes."""
+        trained = self.learners.trained
+        moments = [v for of in self.optimizer.state.values() for v in of.values()]
+        return [
+            *trained.parameters(),
+            *trained.buffers(),
+            *(value for value in moments if isinstance(value, Tensor)),
+        ]
 
 
 def train(
@@ -170,33 +206,35 @@ def train(
         learners.load(states, optimizer)
         if tick:
             tick(done)
+    step = Step(learners, optimizer, lesson, recipe.precision)
+    make_step = Captured(step, step.changes) if learners.captured else step
     began = saved = time.monotonic()
+    kept = done
 
-    def save(step: int) -> None:
+    def save() -> None:
+        nonlocal kept, saved
         if checkpoint:
             spent = seconds + time.monotonic() - began
-            meta = {"format": FORMAT, "members": list(names), "step": step, "seen": seen}
+            meta = {"format": FORMAT, "members": list(names), "step": done, "seen": seen}
             tensors = {"history": torch.from_numpy(history), "total": total}
             for name, state in zip(names, learners.state(optimizer), strict=True):
                 tensors |= {f"{name}/{key}": value for key, value in state.items()}
             arrays = {n: t.detach().cpu().contiguous().numpy() for n, t in tensors.items()}
             checkpoint.save({**meta, "seconds": spent}, arrays)
+            kept, saved = done, time.monotonic()
 
     with learners, products(device, recipe.precision):
         for epoch in range(done // steps_per_epoch, recipe.epochs):
             batches = views.epoch(seed, epoch, recipe.batch_size, start=done % steps_per_epoch)
             for batch, wanted in _taught(batches, teacher, learners):
                 if deadline is not None and time.monotonic() > deadline:
-                    if done % steps_per_epoch:
-                        save(done)
+                    if done != kept:
+                        save()
                     raise OutOfTime
                 for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(recipe, done, steps_per_epoch)
-                optimizer.zero_grad(set_to_none=True)
-                with autocast(device, recipe.precision):
-                    loss_of = partial(_losses, lesson, batch.labels, wanted)
-                    losses = learners.backward(batch.inputs, loss_of, done)
-                optimizer.step()
+                    _set_rate(group, learning_rate(recipe, done, steps_per_epoch))
+                step.number = done
+                losses = make_step(batch.labels, wanted, *batch.inputs)
                 total += losses * len(batch.index)
                 seen += len(batch.index)
                 done += 1
@@ -204,12 +242,12 @@ def train(
                     tick(1)
                 within = done % steps_per_epoch
                 if within and time.monotonic() - saved > 60 * CHECKPOINT_MINUTES:
-                    save(done)
-                    saved = time.monotonic()
+                    save()
             history[:, epoch] = (total / seen).cpu().numpy()
             total, seen = torch.zeros_like(total), 0
-            save(done)
-            saved = time.monotonic()
+            rest = device.type == "cuda" and epoch + 1 < recipe.epochs
+            if not rest or time.monotonic() - saved > GPU_SECONDS:
+                save()
     return history, seconds + time.monotonic() - began
 
 
@@ -239,6 +277,13 @@ def read_checkpoint(
         name, _, what = key.partition("/")
         (states[name] if what else rest)[what or name] = torch.as_tensor(array)
     return meta, [states[name] for name in names or meta["members"]], rest
+
+
+def _set_rate(group: dict[str, Any], rate: float) -> None:
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
 
 
 def _losses(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -13,14 +17,23 @@ from torch import nn
 from tqdm import tqdm
 
 from kdfair_core import asked, datasets, models, studies
+from kdfair_core.claims import Claim
 from kdfair_core.datasets import Dataset
+from kdfair_core.models.lenet import LeNet5
+from kdfair_core.models.resnet import SmallResNet
 from kdfair_core.runs import RunStore
-from kdfair_core.studies import Study
+from kdfair_core.studies import Study, recipe_of
 from kdfair_core.training.batches import stable_seed
+from kdfair_core.training.captured import stream
+from kdfair_core.training.claimed import train_claimed
 from kdfair_core.training.loop import OutOfTime
 from kdfair_core.training.plan import Identity, Sweep, narrowed, plan
 from kdfair_core.training.sweep import FinishedRun, train_sweep
+from kdfair_core.training.teacher import products
 from kdfair_core.training.views import DatasetViews
+
+SEED_BYTES = 6 * 2**30
+"""What a seed's networks are given of a GPU's memory; 14 ResNet-20 were measured to take 1.5 GB."""
 
 
 def run_study(
@@ -35,9 +48,12 @@ def run_study(
     device: str = "auto",
     precision: str | None = None,
     compiled: bool | None = None,
+    together: int | None = None,
     time_limit: float | None = None,
     data_root: str | os.PathLike[str] | None = None,
     progress: bool = True,
+    ray: str | None = None,
+    split: int | None = None,
 ) -> int:
     """Train what is missing of a study, and store each run as its sweep finishes.
 
@@ -61,12 +77,19 @@ def run_study(
     compiled : bool, optional
         Whether networks for images run as compiled programs; by default where their start-up pays
         (see :mod:`kdfair_core.training.compiling`).
+    together : int, optional
+        Seeds that a GPU trains at a time; by default what fits (see :func:`seeds_at_once`).
     time_limit : float, optional
         Minutes after which no further step is made.
     data_root : path, optional
         Where data sets lie; see :func:`kdfair_core.datasets.load`.
     progress : bool
         Draw a progress bar with the time left.
+    ray : str, optional
+        Train on Ray (see `kdfair_cluster`): the address of a cluster, "auto", or "local" to start
+        it on this machine.
+    split : int, optional
+        On Ray, groups of each seed's students.
 
     Returns
     -------
@@ -76,8 +99,8 @@ def run_study(
     Raises
     ------
     ValueError
-        For a study, profile, seed, temperature, alpha, soft_scale, precision, time limit or device
-        that cannot be.
+        For a study, profile, seed, temperature, alpha, soft_scale, precision, number of seeds
+        together, time limit or device that cannot be.
     DatasetMissing
         If the data set is not there.
     """
@@ -94,6 +117,22 @@ def run_study(
     sweeps = [s for s in plan(study, profile, has=store.has, seeds=seeds) if s.missing]
     if not sweeps:
         return 0
+    if ray is not None:
+        return engine("ray")(
+            sweeps,
+            study,
+            profile,
+            store,
+            address=ray,
+            split=split,
+            device=device,
+            compiled=compiled,
+            time_limit=limit,
+            data_root=data_root,
+            progress=progress,
+        )
+    if split is not None:
+        raise ValueError(f"split is {split}, and ray is not given: only tasks on Ray are split")
     options = study.profile(profile).dataset
     if study.load is None:
         dataset = datasets.load(study.dataset, root=data_root, **options)
@@ -111,8 +150,15 @@ def run_study(
         store,
         time_limit=limit,
         progress=progress,
+        together=together,
         compiled=compiled,
     )
+
+
+def engine(name: str) -> Callable[..., int]:
+    """What trains sweeps elsewhere: an entry point of the group ``kdfair.engines``."""
+    found = {entry.name: entry for entry in metadata.entry_points(group="kdfair.engines")}
+    return found[asked.choice("engine", name, found)].load()
 
 
 def run_sweeps(
@@ -123,32 +169,118 @@ def run_sweeps(
     *,
     time_limit: float | None = None,
     progress: bool = True,
+    together: int | None = None,
     **how: Any,
 ) -> int:
-    """Train sweeps one after another and store what they give; the number of runs written.
+    """Train sweeps and store what they give; the number of runs written.
 
-    ``how`` goes to :func:`kdfair_core.training.sweep.train_sweep`.
+    ``together`` is how many a GPU trains at a time, each in a thread and on a stream of its own
+    (see :func:`seeds_at_once`). ``how`` goes to :func:`kdfair_core.training.sweep.train_sweep`.
     """
     deadline = None if time_limit is None else time.monotonic() + 60 * time_limit
     how = {"stored_weights": store.weights} | how
-    written = 0
-    with tqdm(
-        total=sum(sweep.steps(len(views.dataset.train)) for sweep in sweeps),
-        unit="step",
-        unit_scale=True,
-        smoothing=0.02,
-        disable=not progress,
-        desc="/".join(str(sweeps[0].students[0][key]) for key in ("study", "profile")),
-    ) as bar:
-        how |= {"checkpoints": store.checkpoint, "deadline": deadline, "tick": bar.update}
-        for sweep in sweeps:
-            try:
-                for finished in train_sweep(sweep, views, build, **how):
+    device, written = views.device, 0
+    late, stop = threading.Event(), threading.Event()
+    building, storing = threading.Lock(), threading.Lock()
+    at_once = seeds_at_once(together, sweeps, device, build)
+    n_train = len(views.dataset.train)
+
+    def build_alone(identity: Identity) -> nn.Module:
+        with building:  # there is one stream of random numbers
+            return build(identity)
+
+    def train(sweep: Sweep, claim: Claim) -> None:
+        nonlocal written
+
+        def tick(steps: int) -> None:
+            claim.check()
+            if stop.is_set():
+                raise OutOfTime
+            with storing:
+                bar.update(steps)
+
+        with _lane(device):
+            for finished in train_sweep(sweep, views, build_alone, tick=tick, **how):
+                with storing:
                     written += store_runs(store, finished)
-            except OutOfTime:
-                bar.write(f"time limit reached in seed {sweep.seed}; run again to go on")
-                break
+
+    def skipped(sweep: Sweep) -> None:
+        with storing:
+            bar.update(sweep.steps(n_train))
+
+    def train_all(some: Sequence[Sweep]) -> None:
+        if late.is_set() or stop.is_set():
+            return
+        try:
+            train_claimed(some, store, train, deadline=deadline, skipped=skipped)
+        except OutOfTime:
+            if not late.is_set() and not stop.is_set():
+                bar.write("time limit reached; run again to go on")
+            late.set()
+        except BaseException:
+            stop.set()
+            raise
+
+    with (
+        products(device, recipe_of(sweeps[0].students[0]["recipe"]).precision),
+        tqdm(
+            total=sum(sweep.steps(n_train) for sweep in sweeps),
+            unit="step",
+            unit_scale=True,
+            smoothing=0.02,
+            disable=not progress,
+            desc="/".join(str(sweeps[0].students[0][key]) for key in ("study", "profile")),
+        ) as bar,
+    ):
+        how |= {"checkpoints": store.checkpoint, "deadline": deadline}
+        if at_once == 1:
+            train_all(sweeps)
+            return written
+        for identity in (i for sweep in sweeps for i in sweep.to_train()):
+            views("train", recipe_of(identity["recipe"]).augment)  # made once, before the threads
+        views("test")
+        _ = views.fingerprint
+        with ThreadPoolExecutor(at_once) as pool:
+            running = [pool.submit(train_all, [sweep]) for sweep in sweeps]
+            try:
+                for future in running:
+                    future.result()
+            except BaseException:  # Ctrl-C too: the others stop at their next step
+                stop.set()
+                raise
     return written
+
+
+def seeds_at_once(
+    together: int | None,
+    sweeps: Sequence[Sweep],
+    device: torch.device,
+    build: Callable[[Identity], nn.Module],
+) -> int:
+    """How many sweeps run at a time: as asked for, or up to five by a GPU's free memory.
+
+    One on a CPU, where a sweep takes all cores; where networks draw random numbers, of which there
+    is one stream; where networks cannot be stacked, since torch has few streams; and in TF32, which
+    is switched for the whole process.
+    """
+    asked_for = None if together is None else asked.count("together", together)
+    kinds = sweeps[0].to_train()[0], sweeps[0].to_train()[-1]
+    if device.type != "cuda" or any(i["recipe"]["precision"] == "tf32" for i in kinds):
+        return 1
+    if any(type(build(identity)) not in (SmallResNet, LeNet5) for identity in kinds):
+        return 1
+    room = torch.cuda.mem_get_info(device)[0] // SEED_BYTES
+    return min(asked_for or max(1, min(5, room)), len(sweeps))
+
+
+def _lane(device: torch.device) -> AbstractContextManager:
+    """On a GPU, a stream of this thread's own, behind what was done before."""
+    if device.type != "cuda":
+        return nullcontext()
+    with torch.cuda.device(device):
+        lane = stream("sweep")
+        lane.wait_stream(torch.cuda.default_stream())
+        return torch.cuda.stream(lane)
 
 
 def store_runs(store: RunStore, finished: Iterable[FinishedRun]) -> int:

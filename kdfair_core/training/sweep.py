@@ -173,18 +173,20 @@ class _Trained:
         if networks is None or len(members) != len(networks):
             networks = [self.build(identity) for identity in members]
         names = [run_name(identity) for identity in members]
-        device = self.views.device
+        device, shown = self.views.device, self.views("train", recipe.augment)
         learners = make_learners(
             networks,
             device,
             seeds=[stable_seed("draws", name) for name in names],
             compiled=self.compiles(recipe, len(members)),
+            fixed=shown.fixed,
         )
         soft_loss = self.soft_loss or named_loss(recipe.loss)
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        # who draws is alone; others leave the one stream of random numbers to other threads
+        with torch.random.fork_rng([device] if device.type == "cuda" else [], learners.draws):
             history, seconds = train(
                 learners,
-                self.views("train", recipe.augment),
+                shown,
                 recipe,
                 seed=pending[0]["seed"],
                 lesson=Lesson.of(members, device, soft_loss),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kdfair_core.training.batches import Batch
+from kdfair_core.training.captured import Captured
 from kdfair_core.training.compiling import Compiled
 from kdfair_core.training.views import Views
 
@@ -29,15 +30,22 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     if precision not in PRECISIONS:
         expected = " or ".join(PRECISIONS)
         raise ValueError(f"unknown precision {precision!r}; expected {expected}")
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    # casts of weights that a GPU's captured step kept would outlive it
+    return torch.autocast(
+        device.type,
+        torch.bfloat16,
+        enabled=precision == "bf16",
+        cache_enabled=device.type == "cpu",
+    )
 
 
 @contextmanager
 def products(device: torch.device, precision: str) -> Iterator[None]:
     """Inside, float32 products on a GPU are made in float32, or in TF32 if that is asked for.
 
-    Left to itself, torch makes those of convolutions in TF32, ten bits of mantissa. What was set
-    before is set again afterwards. On a CPU there is no TF32.
+    Left to itself, torch makes those of convolutions in TF32, ten bits of mantissa. cuDNN tries
+    its kernels and takes the fastest. What was set before is set again afterwards. On a CPU there
+    is no TF32.
     """
     if device.type != "cuda":
         yield
@@ -45,6 +53,7 @@ def products(device: torch.device, precision: str) -> Iterator[None]:
     backends: Any = torch.backends
     kinds = (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn)
     before = [kind.fp32_precision for kind in kinds]
+    tried, backends.cudnn.benchmark = backends.cudnn.benchmark, True
     for kind in kinds:
         kind.fp32_precision = "tf32" if precision == "tf32" else "ieee"
     try:
@@ -52,6 +61,7 @@ def products(device: torch.device, precision: str) -> Iterator[None]:
     finally:
         for kind, value in zip(kinds, before, strict=True):
             kind.fp32_precision = value
+        backends.cudnn.benchmark = tried
 
 
 @torch.no_grad()
@@ -102,6 +112,8 @@ class TeacherOutputs:
     ) -> None:
         self.network, self.precision = network.eval(), precision
         self._call = Compiled(network) if compiled else network
+        gpu = views.fixed and views.device.type == "cuda"
+        self._look: Callable[..., Tensor] = Captured(self._logits) if gpu else self._logits
         self.table: Tensor | None = None
         if views.n_views is not None:
             columns = [
@@ -113,8 +125,11 @@ class TeacherOutputs:
         """Logits ``[batch, class]``, float32."""
         if self.table is not None and batch.view is not None:
             return self.table[batch.index, batch.view]
-        with torch.no_grad(), autocast(batch.labels.device, self.precision):
-            return self._call(*batch.inputs).float()
+        return self._look(*batch.inputs)
+
+    def _logits(self, *inputs: Tensor) -> Tensor:
+        with torch.no_grad(), autocast(inputs[0].device, self.precision):
+            return self._call(*inputs).float()
 
 
 class GivenOutputs(TeacherOutputs):

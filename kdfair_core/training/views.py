@@ -9,7 +9,7 @@ learns from them, and a resumed epoch needs no generator's state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
@@ -78,21 +78,23 @@ class ImageViews(Labeled):
         """
         draws = torch.Generator().manual_seed(stable_seed("views", seed, epoch))
         n = len(self)
-        order = torch.randperm(n, generator=draws)
+        # on the device once an epoch: each time waits for all that is still to be done there
+        order = torch.randperm(n, generator=draws).to(self.device)
         flip = torch.randint(2, (n,), generator=draws) * ("flip" in self.augment)
-        offset = torch.randint(2 * self.pad + 1, (2, n), generator=draws)
-        chunks = [c for c in torch.arange(n).split(batch_size) if len(c) > 1][start:]
-        for chunk, pixels in self._read([order[chunk] for chunk in chunks], chunks):
-            index = order[chunk].to(self.device)
-            view = flip[chunk].to(self.device)
-            inputs = self._augmented(pixels, view, offset[:, chunk].to(self.device))
-            yield Batch(index, (inputs,), self.labels[index], None if self.pad else view)
+        offset = torch.randint(2 * self.pad + 1, (2, n), generator=draws).to(self.device)
+        flips = flip.to(self.device).split(batch_size)[start:]
+        offsets = offset.split(batch_size, 1)[start:]
+        read = self._read(order.split(batch_size)[start:])
+        for (index, pixels), view, moved in zip(read, flips, offsets, strict=True):
+            if len(index) > 1:
+                inputs = self._augmented(pixels, view, moved)
+                yield Batch(index, (inputs,), self.labels[index], None if self.pad else view)
 
     def batches(self, batch_size: int, view: int = 0) -> Iterator[Batch]:
         """Every example once, in order, as stored (or all flipped, for ``view`` 1)."""
-        chunks = list(torch.arange(len(self)).split(batch_size))
-        for chunk, pixels in self._read(chunks, chunks):
-            index = chunk.to(self.device)
+        for index, pixels in self._read(
+            torch.arange(len(self), device=self.device).split(batch_size)
+        ):
             if view:
                 pixels = pixels.flip(2)
             yield Batch(
@@ -102,23 +104,23 @@ class ImageViews(Labeled):
                 torch.full_like(index, view),
             )
 
-    def _read(self, indices: list[Tensor], chunks: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pairs of (chunk, its pixels); read ahead by a thread where they come from disk."""
+    def _read(self, indices: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pairs of (index, its pixels); read ahead by a thread where they come from disk."""
         if self.resident:
-            for index, chunk in zip(indices, chunks, strict=True):
-                yield chunk, self._pixels[index.to(self.device)]
+            yield from ((index, self._pixels[index]) for index in indices)
             return
 
-        def fetch(index: Tensor) -> Tensor:
-            return torch.as_tensor(self.examples[index.numpy()]).permute(0, 2, 3, 1).contiguous()
+        def fetch(index: np.ndarray) -> Tensor:
+            return torch.as_tensor(self.examples[index]).permute(0, 2, 3, 1).contiguous()
 
+        rows = [index.numpy() for index in torch.cat(list(indices)).cpu().split(len(indices[0]))]
         with ThreadPoolExecutor(1) as reader:
-            ahead = [reader.submit(fetch, index) for index in indices[:2]]
-            for position, chunk in enumerate(chunks):
+            ahead = [reader.submit(fetch, row) for row in rows[:2]]
+            for position, index in enumerate(indices):
                 pixels = ahead.pop(0).result().to(self.device)
-                if position + 2 < len(indices):
-                    ahead.append(reader.submit(fetch, indices[position + 2]))
-                yield chunk, pixels
+                if position + 2 < len(rows):
+                    ahead.append(reader.submit(fetch, rows[position + 2]))
+                yield index, pixels
 
     def _augmented(self, pixels: Tensor, flip: Tensor, offset: Tensor) -> Tensor:
         if not self.augment:
@@ -140,6 +142,7 @@ class TokenViews(Labeled):
     """Texts of one split, batched with others of about their length so that little is padding."""
 
     n_views = 1
+    fixed = False
     WINDOW = 50  # batches among which texts are sorted by length
 
     def __init__(self, split: Split, device: torch.device) -> None:
@@ -191,16 +194,15 @@ class ArrayViews(Labeled):
     def epoch(self, seed: int, epoch: int, batch_size: int, *, start: int = 0) -> Iterator[Batch]:
         """Every example once, in random order, but for a last batch of one; see ImageViews."""
         draws = torch.Generator().manual_seed(stable_seed("views", seed, epoch))
-        order = torch.randperm(len(self), generator=draws)
+        order = torch.randperm(len(self), generator=draws).to(self.device)
         chunks = [chunk for chunk in order.split(batch_size) if len(chunk) > 1]
         yield from map(self._batch, chunks[start:])
 
     def batches(self, batch_size: int, view: int = 0) -> Iterator[Batch]:
         """Every example once, in order."""
-        yield from map(self._batch, torch.arange(len(self)).split(batch_size))
+        yield from map(self._batch, torch.arange(len(self), device=self.device).split(batch_size))
 
-    def _batch(self, chunk: Tensor) -> Batch:
-        index = chunk.to(self.labels.device)
+    def _batch(self, index: Tensor) -> Batch:
         inputs = tuple(array[index] for array in self.inputs)
         return Batch(index, inputs, self.labels[index], torch.zeros_like(index))
 

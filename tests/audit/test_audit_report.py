@@ -2,6 +2,7 @@
 
 import html.parser
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -237,3 +238,49 @@ def test_the_look_is_the_books():
     for mine, name in same.items():
         for color in theme.COLORS[name]:
             assert f"--{mine}: {color};" in css
+
+
+def test_points_lie_in_their_intervals_and_what_was_measured_beside_them():
+    """DPD and EOD as measured hold what chance adds; drawn is the estimate without it."""
+    from bs4 import BeautifulSoup
+
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 600)
+    table = {"y": y, "g": rng.integers(0, 12, 600).astype(str)}  # groups that differ in nothing
+    for name in ("t_s", "s_T1_s", "s_T4_s"):
+        for seed in range(3):
+            table[f"{name}{seed}"] = np.where(rng.random(600) < 0.8, y, 1 - y)
+    roles = {"teacher": "t_s{seed}", "distilled": "s_T{T}_s{seed}"}
+    report = kdfair_audit.audit(table, label="y", groups="g", **roles, n_boot=200)
+    page = BeautifulSoup(report.to_html(), "html.parser")
+
+    def percent(mark, name):
+        return float(re.search(rf"{name}:([-\d.]+)%", mark["style"])[1])
+
+    checked, outside = 0, 0
+    for track in page.select(".ka-track"):
+        lines = {percent(line, "top"): line for line in track.select(".ka-line")}
+        for point in track.select(".ka-point"):
+            line = lines.get(percent(point, "top"))
+            if line is None:
+                continue
+            low, at = percent(line, "left"), percent(point, "left")
+            high = low + percent(line, "width")
+            assert low - 0.02 <= at <= high + 0.02, track
+            checked += 1
+            for raw in track.select(".ka-measured"):
+                outside += not low <= percent(raw, "left") <= high
+    assert checked > 20 and outside
+    curves = 0
+    for svg in page.select("svg:has(.ka-band)"):
+        ends = re.findall(r"([\d.]+) ([\d.]+)", svg.select_one(".ka-band")["d"])
+        band: dict[str, list[float]] = {}
+        for x, y in ends:
+            band.setdefault(x, []).append(float(y))
+        for dot in svg.select(".ka-dot"):
+            low, high = sorted(band[dot["cx"]])
+            assert low - 0.2 <= float(dot["cy"]) <= high + 0.2, svg["aria-label"]
+            curves += 1
+    assert curves >= 2 * len(report.temperatures)
+    for row in report.frames["fairness"].to_dict("records"):
+        assert f"{100 * np.clip(row['corrected'], row['low'], row['high']):.1f}%" in page.text

@@ -124,13 +124,15 @@ def test_run_passes_on_what_was_asked(trained, capsys):
             "device": "auto",
             "precision": None,
             "compiled": None,
+            "together": None,
             "time_limit": None,
             "progress": True,
         }
     ]
     trained.clear()
     options = "--profile smoke --seeds 0 3 --temperatures 1 2.5 --alpha 0.6 1 --soft-scale none T2"
-    places = "--device cpu --precision fp32 --no-compile --time-limit 0.5 --quiet --runs elsewhere"
+    places = "--device cpu --precision fp32 --no-compile --together 2 --time-limit 0.5 --quiet"
+    places += " --runs elsewhere"
     code, out, _ = run(capsys, "run", "one", *options.split(), *places.split())
     assert code == 0 and "written to elsewhere" in out
     assert trained == [
@@ -144,6 +146,7 @@ def test_run_passes_on_what_was_asked(trained, capsys):
             "device": "cpu",
             "precision": "fp32",
             "compiled": False,
+            "together": 2,
             "time_limit": 0.5,
             "progress": False,
         }

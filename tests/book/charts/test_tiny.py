@@ -1,8 +1,9 @@
 """Tiny charts draw where they should."""
 
+import pytest
 from bs4 import BeautifulSoup
 
-from kdfair_book.charts.tiny import Interval, intervals_svg
+from kdfair_book.charts.tiny import Interval, intervals_svg, round_ticks
 
 
 def drawn(*rows):
@@ -30,3 +31,17 @@ def test_what_chance_explains_is_hollow():
 def test_it_says_its_numbers():
     svg = drawn(Interval("A & B", 2.0, 1.0, 3.0))
     assert "A & B 2.0, 95 % interval 1.0 to 3.0" in svg["aria-label"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "ticks"),
+    [
+        ((0, 77), [0, 20, 40, 60]),
+        ((-3.7, 11.1), [0, 5, 10]),
+        ((-1.4, 27.2), [0, 10, 20]),
+        ((-0.03, 0.07), [-0.02, 0, 0.02, 0.04, 0.06]),
+        ((0, 1), [0, 0.5, 1]),
+    ],
+)
+def test_ticks_are_round_and_hold_zero(ends, ticks):
+    assert round_ticks(*ends) == pytest.approx(ticks)

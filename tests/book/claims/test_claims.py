@@ -76,7 +76,7 @@ def test_a_path_names_where_it_turns(values, said):
 
 def test_seeds_that_all_show_the_same_give_no_interval():
     trend = trends.page_test(np.tile(np.arange(3.0), (3, 1)), alternative="decreasing")
-    found = claim_tests._page(trend, -1, "")
+    found = claim_tests.page_finding(trend, -1, "")
     assert found.effect == -1
     assert np.isnan(found.low) and np.isnan(found.high)
     assert scoring.verdict(found.p_value, 0.2, found.high, 0.3) == "undecided"

@@ -92,3 +92,12 @@ def test_a_source_without_such_a_study_is_left_out(monkeypatch, nothing_measured
     monkeypatch.setattr(results, "load", lambda *_: binary)
     assert [figure.badge for figure in across.every(across.difficulty)] == ["reported"]
     assert [figure.badge for figure in across.every(across.fairness)] == ["reported", "smoke"]
+
+
+def test_measured_studies_differ_in_color():
+    """CIFAR-10, CIFAR-100 and Trifeature stand in one figure."""
+    from kdfair_book.charts.across_studies import _looks
+
+    names = ["CIFAR-10", "CIFAR-100", "Trifeature"]
+    colors = _looks(names)["color"].to_dict()["scale"]["range"]
+    assert len(set(colors)) == len(names)

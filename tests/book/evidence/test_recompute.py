@@ -14,7 +14,7 @@ from kdfair_core import results
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "scripts" / "recompute.py"
-FOLDERS = sorted(path.parent for path in (ROOT / "data").glob("*/*/summary.csv"))
+FOLDERS = sorted(path.parent for path in (ROOT / "data").glob("**/summary.csv"))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_the_script_is_short_and_knows_nothing_of_ours():
 def test_every_row_and_every_count(folder, recompute):
     difference, n, counts = recompute(folder)
     assert n == len(pd.read_csv(folder / "summary.csv")) and difference < 1e-6
-    ours = results.load(folder.parent.name, folder.name).affected_counts()
+    ours = results.load(folder.parent.name, folder.name, root=folder.parents[1]).affected_counts()
     for comparison in ("SC", "TC"):
         part = ours[ours["comparison"] == comparison]
         both = [

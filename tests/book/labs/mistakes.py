@@ -367,4 +367,21 @@ def trend(values):
 largest = {"cifar100": 0.41, "cifar100-densenet": 0.41, "imagenet": 0.41, "imagenet-vit": 0.41}
 """,
     ),
+    (
+        "5.9",
+        "move together",
+        """
+def matching(student, teacher, labels, temperature):
+    return (student - teacher).pow(2).mean(-1) / (2 * temperature**2)
+""",
+    ),
+    (
+        "5.9",
+        "times T squared",
+        """
+def matching(student, teacher, labels, temperature):
+    gap = student - teacher
+    return (gap - gap.mean(-1, keepdim=True)).pow(2).mean(-1) / 2
+""",
+    ),
 ]

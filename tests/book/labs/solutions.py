@@ -243,4 +243,10 @@ claim = "fails" if p <= 0.05 else "undecided"
 most = counts.groupby("study")["mean"].max()
 largest = {s: most[s] / (100 if s.startswith("cifar100") else 1000) for s in most.index}
 """,
+    "5.9": """
+def matching(student, teacher, labels, temperature):
+    gap = student - teacher
+    gap = gap - gap.mean(-1, keepdim=True)
+    return gap.pow(2).mean(-1) / (2 * temperature**2)
+""",
 }

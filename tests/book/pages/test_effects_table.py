@@ -3,8 +3,14 @@
 import pytest
 from bs4 import BeautifulSoup
 
-from kdfair_book.pages.effects_table import CHANCE, effects_table, side_by_side
-from kdfair_core import results
+from kdfair_book import paper
+from kdfair_book.pages.effects_table import (
+    CHANCE,
+    effects_table,
+    reported_table,
+    side_by_side,
+)
+from kdfair_core import results, studies
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +57,15 @@ def test_studies_stand_side_by_side():
     assert wide.loc["regime", "Faces"] == "not in the paper"
     assert "gender" in wide.loc["EOD", "Faces"] and wide.loc["EOD", "CIFAR-100"] == "–"
     assert "more than chance (10)" in wide.filter(like="#SC", axis=0)["CIFAR-100"].iloc[0]
+
+
+@pytest.mark.parametrize("study", [n for n in studies.names() if n in paper.studies()])
+def test_an_unmeasured_study_has_the_papers_numbers(study):
+    table = reported_table(study)
+    rows = {row["measure"]: row for row in table.rows(4)}
+    printed = paper.results(study, "accuracy")
+    ds = printed[(printed["role"] == "ds") & (printed["temperature"] == 4)]
+    ds = ds[ds["alpha"].isna() | (ds["alpha"] == 0.8)]
+    shown = [row["distilled student"] for name, row in rows.items() if name.startswith("accuracy")]
+    assert sorted(shown) == sorted(f"{mean:.1f} %" for mean in ds["mean"])
+    assert "nan" not in table._repr_html_() and "reported by the paper" in table._repr_html_()

@@ -136,12 +136,12 @@ def test_both_scales_at_the_end(found):
     said = story.scales(found)
     runs = found.runs[found.runs["temperature"] == 40].groupby("soft_scale")["accuracy"].mean()
     assert f"{100 * runs['T2']:.2f} % with the factor and {100 * runs['none']:.2f} %" in said
-    assert "T = 40" in said and "does not simply end" not in said
+    assert "T = 40" in said and "does not end where" not in said
     weak = made_up_results(seeds=4)
     for run in weak.manifest["runs"]:
         if run["temperature"] == 40 and run["soft_scale"] == "none":
             run["accuracy"] -= 0.3
-    assert "does not simply end where the one trained alone is" in story.scales(weak)
+    assert "the student does not end where the student alone ends" in story.scales(weak)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from kdfair_book import claims
 from kdfair_book.evidence import disagreement_reduction, sweep
 from kdfair_book.evidence.regime import regime
-from kdfair_book.pages import claim_sentences
+from kdfair_book.pages import claim_sentences, deciding
 from kdfair_book.pages import what_we_found as found
 from kdfair_core import results, studies
 
@@ -21,7 +21,16 @@ def test_a_page_opens_with_two_to_four_findings_and_the_regime(study):
     assert said.startswith("**What we found.** At T = 4 the distilled student is right")
     assert len(said) < 1200 and "nan" not in said and "e-" not in said
     near = regime(measured)
-    assert (near.short.partition(": ")[2] or "no such study") in said or not near.compared
+    if not near.compared:
+        assert "no such study" in said
+    assert ("Another regime than the paper's" in said) == (near.compared and not near.same)
+    for differs, ours, theirs in (
+        (near.accuracy_differs, f"{near.nds:.1f} %", f"in the paper {near.paper_nds:.1f} %"),
+        (near.gain_differs, f"{near.gain:+.1f} points", f"in the paper {near.paper_gain:+.1f}"),
+    ):
+        if differs:
+            assert ours.replace("-", "\u2212") in said
+            assert theirs.replace("-", "\u2212") in said
     sure = found.how_sure(measured)
     assert near.follows in sure and f"{len(measured.y_true):,} test examples" in sure
 
@@ -100,11 +109,21 @@ def test_what_is_not_known_is_counted_on_the_scorecard():
     said = found.not_known(card)
     fair = card[card["claim"].str.match(r"(dpd|eod)-") & (card["verdict"] != "not measured")]
     undecided = (fair["verdict"] == "undecided").sum()
-    of_groups = "verdicts on differences between groups (DPD, EOD) are undecided"
+    of_groups = "verdicts on differences between groups are undecided"
     assert f"{undecided} of {len(fair)} {of_groups}" in said
     inside = sum(regime(results.load(name)).same for name in STUDIES)
     named = "none of the" if inside == 0 else found._of(inside, len(STUDIES))
     assert f"where the paper looked: {named}" in said
+
+
+def test_what_would_decide_the_undecided_is_counted():
+    card = deciding.complete(claims.scorecard())
+    fair = card[card["claim"].str.match(r"(dpd|eod)-") & (card["verdict"] == "undecided")]
+    said = found.not_known(card).split("Of these, ")[1].split(". ")[0]
+    assert sum(map(int, re.findall(r"\d+", said))) == len(fair)
+    examples = sum(one.short == "more examples" for one in fair["missing"])
+    assert (f"{examples} need a larger test set" in said) == bool(examples)
+    assert "Of these" not in found.not_known(claims.scorecard())
 
 
 def test_without_results_there_are_no_findings():

@@ -97,12 +97,18 @@ def test_a_network_that_is_wrong_itself_says_so(monkeypatch):
 
 
 def test_long_trainings_are_compiled_and_short_ones_not(monkeypatch):
-    monkeypatch.setattr(compiling, "can_compile", lambda: True)
-    assert pays(compiling.PAYS, CPU)
-    assert not pays(compiling.PAYS - 1, CPU)
-    assert not pays(10**9, torch.device("cuda"))
-    monkeypatch.setattr(compiling, "can_compile", lambda: False)
+    monkeypatch.setattr(compiling, "can_compile", lambda device: True)
+    for device in (CPU, torch.device("cuda")):
+        assert pays(compiling.PAYS[device.type], device)
+        assert not pays(compiling.PAYS[device.type] - 1, device)
+    assert not pays(10**9, torch.device("meta"))
+    monkeypatch.setattr(compiling, "can_compile", lambda device: False)
     assert not pays(10**9, CPU)
+
+
+def test_a_gpu_needs_triton(monkeypatch):
+    monkeypatch.setattr(compiling.importlib.util, "find_spec", lambda name: None)
+    assert not compiling.can_compile("cuda")
 
 
 def test_without_a_compiler_there_is_no_compiling(monkeypatch):

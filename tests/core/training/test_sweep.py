@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tiny_study import SIDE, images, run, same, stored
 
-from kdfair_core import datasets, models, training
-from kdfair_core.datasets import Dataset, Split, trifeature
+from kdfair_core import models
+from kdfair_core.datasets import Split, trifeature
 from kdfair_core.runs import RunStore
-from kdfair_core.studies import Profile, Recipe, Study
+from kdfair_core.studies import Recipe
 from kdfair_core.training import memory
 from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import Learners, make_learners
@@ -20,16 +21,7 @@ from kdfair_core.training.teacher import TeacherOutputs, predict
 from kdfair_core.training.views import ImageViews
 
 CPU = torch.device("cpu")
-SIDE = 16
 RECIPE = Recipe(epochs=2, batch_size=8, lr=0.01, milestones=(1,), augment=("flip",))
-
-
-def images(n=42, classes=3, seed=0):
-    rng = np.random.default_rng(seed)
-    y = rng.integers(classes, size=n)
-    x = rng.integers(0, 256, size=(n, 3, SIDE, SIDE), dtype=np.uint8)
-    x[np.arange(n), y] //= 2  # something to learn
-    return Split(x, y, {})
 
 
 def views(augment=("flip",), split=None):
@@ -366,34 +358,6 @@ def test_nesterov_is_what_torch_computes():
 # --- a whole study ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def study(monkeypatch):
-    """A study of two classes' worth of noise that trains in a second."""
-    train_set, test_set = images(60, seed=1), images(30, seed=2)
-    dataset = Dataset(
-        "tiny", train_set, test_set, ("a", "b", "c"), {}, (0.5,) * 3, (0.25,) * 3, "made here"
-    )
-    monkeypatch.setattr(datasets, "load", lambda name, root=None, **options: dataset)
-    recipe = Recipe(epochs=3, batch_size=16, lr=0.02, milestones=(), augment=("flip",))
-    profile = Profile({}, "resnet20", "lenet5", recipe, recipe, (0, 1), (5,), (1, 4))
-    return Study("tiny", "Tiny", "tiny", 3, "class bias", {"smoke": profile})
-
-
-def stored(store):
-    return {run.name: run for run in store.runs("tiny", "smoke")}
-
-
-def same(a, b):
-    for name, run in a.items():
-        for key in run.arrays:
-            assert run.arrays[key].tobytes() == b[name].arrays[key].tobytes(), (name, key)
-    assert a.keys() == b.keys()
-
-
-def run(study, store, **options):
-    return training.run_study(study, "smoke", store=store, progress=False, **options)
-
-
 def test_a_study_is_trained_once(study, tmp_path):
     store = RunStore(tmp_path)
     assert run(study, store) == 2 * (1 + 1 + 2) + 1
@@ -488,6 +452,7 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_kept(study, tmp_path):
         (dict(soft_scales="T"), "soft_scale 'T'; expected one of T2, none"),
         (dict(time_limit=-1), "time_limit is -1"),
         (dict(time_limit="5"), "time_limit is '5'"),
+        (dict(together=0), "together is 0; expected a whole number from 1"),
     ],
 )
 def test_bad_input_is_named(study, tmp_path, options, word):

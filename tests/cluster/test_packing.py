@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from kdfair_core import cli, packing, runs
+from kdfair_cluster import packing
+from kdfair_core import cli, runs
 from kdfair_core.runs import RunStore
 
 
