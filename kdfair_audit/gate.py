@@ -63,9 +63,9 @@ def junit(report: Findings, rules: Rules) -> str:
             ET.SubElement(case, "failure", message=text, type="broken rule").text = text
         cases.append(case)
     failures = sum(len(case) for case in cases)
-    counted = {"tests": str(len(cases)), "failures": str(failures), "errors": "0"}
+    counted: dict[str, str] = {"tests": str(len(cases)), "failures": str(failures), "errors": "0"}
     suites = ET.Element("testsuites", counted)
-    suite = ET.SubElement(suites, "testsuite", name=printable(report.title), **counted)
+    suite = ET.SubElement(suites, "testsuite", {"name": printable(report.title), **counted})
     suite.extend(cases)
     ET.indent(suites)
     return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
