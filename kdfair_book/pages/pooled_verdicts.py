@@ -41,7 +41,7 @@ def summary(pooled: pd.DataFrame) -> Text:
         return Text("No claim was measured on two studies, so that nothing is pooled.")
     these, like = (pooled[f"verdict_{which}"].value_counts() for which in POOLED)
     small = sum(too_small(row, "these") for row in pooled.to_dict("records"))
-    tiny = f" ({small} of them with an effect below what would matter)" if small else ""
+    tiny = f" (of those that hold {small} with an effect below what would matter)" if small else ""
     apart = int((pooled["i2"] > 0.75).sum())
     return Text(
         f"**All studies together.** Pooled, the {len(pooled)} claims that several studies measure "
