@@ -33,9 +33,10 @@ CHANCE = "[chance]"
 NOTE = (
     f"{CHANCE}: the 95 % interval includes zero, so chance alone can explain the difference. DPD "
     "(demographic parity difference) and EOD (equalized odds difference) are bias-corrected: what "
-    "noise adds to a largest difference is taken out; the column of chance says what groups with "
-    "equal rates would show. The paper calls the student alone NDS and the distilled student DS."
+    "noise adds to a largest difference is taken out. The paper calls the student alone NDS and "
+    "the distilled student DS."
 )
+OF_CHANCE = "The column of chance says what would be shown where nothing differs. "
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ class EffectsTable:
     temperatures: tuple[float, ...]
     start: float
     regime: str
-    note: str = NOTE
+    note: str = OF_CHANCE + NOTE
 
     def rows(self, t: float) -> list[dict[str, str]]:
         """The cells at one temperature, as text; a row a measure."""

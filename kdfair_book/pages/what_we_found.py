@@ -26,7 +26,7 @@ from kdfair_book.pages.text import Text, listed, spelled_out
 from kdfair_core import results, studies
 from kdfair_core.results import Results
 
-SIZES = {"laptop": "at laptop size (smaller than the paper's)", "paper": "by the paper's protocol"}
+SIZES = {"laptop": "smaller than the paper's", "paper": "by the paper's protocol"}
 
 AT = 4.0
 """The temperature of the opening's differences: the one at which every page's dial starts."""
@@ -416,9 +416,9 @@ def squared(found: list[Results]) -> Answer | None:
         claim="The factor T² matters.",
         sentence=(
             "The teacher's part of the loss is usually multiplied by T², the temperature squared. "
-            f"Left out at T = {AT:g}, the gap in error rates between groups (EOD, equalized odds "
-            f"difference) grows beyond chance for {_of(len(sure), len(rows))} attributes (surest: "
-            f"{example}), and students end less accurate than without a teacher in "
+            f"Without it, at T = {AT:g}, the gap in error rates between groups (EOD, equalized "
+            f"odds difference) grows beyond chance for {_of(len(sure), len(rows))} attributes "
+            f"(surest: {example}), and students end less accurate than without a teacher in "
             f"{_of(worse, len(used))} studies. The paper does not say whether it used the factor."
         ),
         rows=rows,
@@ -493,9 +493,7 @@ def not_known(card: pd.DataFrame) -> Text:
     inside = sum(same.values())
     said = [
         f"**What is not known.** Whether distillation makes models fairer: {open_} of {len(fair)} "
-        "verdicts on differences between groups are undecided (in positive answers: DPD, "
-        "demographic parity difference; in error rates: EOD).",
-        *_deciding(fair),
+        f"verdicts on differences between groups are undecided{_deciding(fair)}.",
         "Which classes are affected: counts say how many, not which.",
         "Whether the paper's sentences hold where the paper looked: "
         f"{_in_regime(inside, len(same))} in its regime of accuracy and gain.",
@@ -504,22 +502,22 @@ def not_known(card: pd.DataFrame) -> Text:
     return Text(" ".join(said))
 
 
-def _deciding(fair: pd.DataFrame) -> list[str]:
-    """What the undecided verdicts lack, in a sentence; none where that was not computed."""
+def _deciding(fair: pd.DataFrame) -> str:
+    """What the undecided verdicts lack; "" where that was not computed."""
     if "missing" not in fair:
-        return []
+        return ""
     lacks = [one.short for one in fair.loc[fair["verdict"] == "undecided", "missing"]]
     counts = {kind: lacks.count(kind) for kind in LACKS}
     counts["more seeds"] += len(lacks) - sum(counts.values())  # so many seeds, so many hours
     told = [f"{n} {LACKS[kind]}" for kind, n in counts.items() if n]
-    return [f"Of these, by the measured spread, {listed(told)}."] if told else []
+    return f": {listed(told)}" if told else ""
 
 
 LACKS = {
-    "more seeds": "would be decided by training more seeds",
-    "more examples": "need a larger test set",
-    "too small to matter": "are about effects too small to matter",
-    "no number of seeds": "by no number of seeds",
+    "more seeds": "need more seeds",
+    "more examples": "a larger test set",
+    "too small to matter": "seem too small to matter",
+    "no number of seeds": "no number of seeds would decide",
 }
 
 
@@ -561,7 +559,7 @@ def _rests(used: list[Sweep], test: str) -> str:
         sorted({SIZES.get(p, f"profile {p}") for p in {u.results.profile for u in used}})
     )
     word = "study" if len(used) == 1 else "studies"
-    return f"{len(used)} {word} {sizes}, {many} seeds each (trainings); {test}."
+    return f"{len(used)} {word}, {sizes}; {many} seeds each (trainings); {test}."
 
 
 def _ends(values: list[float]) -> tuple[float, float]:

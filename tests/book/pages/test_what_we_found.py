@@ -119,11 +119,11 @@ def test_what_is_not_known_is_counted_on_the_scorecard():
 def test_what_would_decide_the_undecided_is_counted():
     card = deciding.complete(claims.scorecard())
     fair = card[card["claim"].str.match(r"(dpd|eod)-") & (card["verdict"] == "undecided")]
-    said = found.not_known(card).split("Of these, ")[1].split(". ")[0]
+    said = found.not_known(card).split("are undecided: ")[1].split(". ")[0]
     assert sum(map(int, re.findall(r"\d+", said))) == len(fair)
     examples = sum(one.short == "more examples" for one in fair["missing"])
-    assert (f"{examples} need a larger test set" in said) == bool(examples)
-    assert "Of these" not in found.not_known(claims.scorecard())
+    assert (f"{examples} a larger test set" in said) == bool(examples)
+    assert "are undecided. " in found.not_known(claims.scorecard())
 
 
 def test_without_results_there_are_no_findings():

@@ -134,6 +134,8 @@ def test_the_opening_answers_on_its_first_screen(visit):
         assert box["y"] + box["height"] < min(dial, 900)
         assert finding.locator("svg[role=img]").count() == 1
         assert finding.locator("a:not(.headerlink)").count() == 1
+    unknown = page.locator("p:has(strong)").filter(has_text="What is not known").bounding_box()
+    assert unknown["y"] + unknown["height"] <= 900
 
 
 @pytest.mark.parametrize("name", [STUDY, "book/studies/cifar100.html", "book/studies/across.html"])
@@ -220,6 +222,12 @@ def test_nothing_scrolls_sideways_on_a_wide_screen(chromium, book, pages):
         found[name] = [text for text in wide if "teacher_s0 teacher_s1" not in text]
     seen.context.close()
     assert {name: wide for name, wide in found.items() if wide} == {}
+
+
+def test_what_is_folded_says_what_it_is(visit):
+    _, page = visit(AUDIT)
+    lines = page.locator("details.kd-folded > summary").all_inner_texts()
+    assert lines == ["The whole report", "The section, in Markdown"]
 
 
 def test_a_table_of_effects_follows_the_dial(visit):
