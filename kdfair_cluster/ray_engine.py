@@ -281,7 +281,6 @@ def _devices(ray: Any, gpus: bool) -> int:
 def _connected(address: str) -> Any:
     """Inside, Ray; disconnected afterwards, and ended if it was started here."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # cores may be busy
     try:
         import ray
     except ImportError:

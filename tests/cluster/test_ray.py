@@ -91,7 +91,6 @@ def cluster():
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_raylet_start_wait_time_s"] = "180"  # where other work fills the cores
     started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     nodes = [started.add_node(num_cpus=1) for _ in range(2)]
     ray.init(started.address, log_to_driver=False)
