@@ -1,10 +1,11 @@
-"""How should thirteen students run side by side? Each way that there is, on the same batches.
+"""How should thirteen students run side by side on a CPU? Each way, on the same batches.
 
-one after another   every operation on all cores, or on the GPU
-a core each         on a CPU, as the sweep does it
+one after another   every operation on all cores
+a core each         as the sweep does it
 one program         torch.func: all students' weights stacked, their convolutions grouped
-compiled            by torch.compile, a core each on a CPU
-captured            each student's step as a CUDA graph (on a GPU)
+compiled            by torch.compile, a core each
+
+For a GPU see gpu.py.
 
 A step is forward, loss and backward of all students and one fused step of SGD. Times alternate
 over the rounds; "images_s" are images a second of each student. "apart" is how far the gradients
@@ -14,7 +15,7 @@ inputs and outputs once, uncompiled, at the rate of a large copy: above 1 where 
 a compiler moved less.
 
     python benchmarks/arrangements.py
-    python benchmarks/arrangements.py --device cuda --batch 128 --students 13 --precision bf16
+    python benchmarks/arrangements.py --precision bf16
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from kdfair_core import models
-from kdfair_core.training.compiling import Compiled, can_compile
+from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import Learners, to_device
-from kdfair_core.training.machine import environment, machine
+from kdfair_core.training.machine import machine
 from kdfair_core.training.memory import kept_memory
 from kdfair_core.training.teacher import autocast
 
@@ -93,9 +94,9 @@ def ways(networks: list[nn.Module], sample: Tensor, precision: str) -> dict[str,
     device = sample.device
     found = {}
 
-    def calls(networks: Sequence[nn.Module], callables: Sequence[Callable]) -> Way:
+    def calls(networks: Sequence[nn.Module]) -> Way:
         def backward(x: Tensor, labels: Tensor) -> None:
-            for call in callables:
+            for call in networks:
                 with autocast(device, precision):
                     logits = call(x)
                 F.cross_entropy(logits.float(), labels).backward()
@@ -117,19 +118,10 @@ def ways(networks: list[nn.Module], sample: Tensor, precision: str) -> dict[str,
     def copies() -> list[nn.Module]:
         return [copy.deepcopy(network).train() for network in networks]
 
-    apart = copies()
-    found["one after another"] = calls(apart, apart)
-    if device.type == "cpu":
-        found["a core each"] = learners(compiled=False)
-        if can_compile():
-            found["compiled"] = learners(compiled=True)
-    else:
-        apart = copies()
-        found["compiled"] = calls(apart, [Compiled(network) for network in apart])
-        apart = copies()
-        with autocast(device, precision):
-            graphed = [torch.cuda.make_graphed_callables(n, (sample,)) for n in apart]
-        found["captured"] = calls(apart, graphed)
+    found["one after another"] = calls(copies())
+    found["a core each"] = learners(compiled=False)
+    if can_compile():
+        found["compiled"] = learners(compiled=True)
     together = OneProgram(copies())
 
     def all_at_once(x: Tensor, labels: Tensor) -> None:
@@ -189,7 +181,7 @@ def timed(work: Callable[[], object], device: torch.device) -> float:
 
 def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Time every way, alternating; a row for each."""
-    device = torch.device(options.device)
+    device = torch.device("cpu")
     shape = (3, options.size, options.size)
     networks = [
         to_device(models.build(options.network, 10, in_shape=shape, seed=i), device)
@@ -252,7 +244,6 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=32, help="pixels of a side")
     parser.add_argument("--steps", type=int, default=2, help="in a row")
     parser.add_argument("--rounds", type=int, default=3, help="alternations")
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="fp32", choices=["bf16", "fp32"])
     parser.add_argument("--json", type=Path, help="write the rows there too")
     options = parser.parse_args()
@@ -263,7 +254,7 @@ def main() -> None:
     if options.json:
         about = {
             **machine(),
-            "device": environment(torch.device(options.device))["device"],
+            "device": "cpu",
             **{
                 k: getattr(options, k)
                 for k in ("network", "students", "batch", "size", "precision")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +41,8 @@ def matches(address: str, suffixes: Sequence[str]) -> list[str]:
 def fetch(address: str, folder: Path, engine: Any) -> str:
     """Make a file at an address readable.
 
-    Parquet is left where it is, and DuckDB reads what it needs of it; anything else is copied.
+    Parquet in a store such as S3 is left there, and DuckDB reads what it needs of it; anything
+    else is copied, as a web server need not know how to send a part of a file.
 
     Returns
     -------
@@ -50,20 +50,20 @@ def fetch(address: str, folder: Path, engine: Any) -> str:
         The address, or the path of the copy.
     """
     system, path = _system(address)
+    protocol = system.protocol if isinstance(system.protocol, str) else system.protocol[0]
     try:
         with system.open(path, "rb") as file:
-            if file.read(4) == b"PAR1" and system.info(path).get("size"):
-                engine.con.register_filesystem(system)
+            if not protocol.startswith("http") and file.read(4) == b"PAR1":
+                if protocol not in engine.con.list_filesystems():
+                    engine.con.register_filesystem(system)
                 return address
-            name = fnmatch.translate(Path(path).name) and Path(path.partition("?")[0]).name
+            name = Path(path.partition("?")[0]).name
             copy = folder / f"{len(list(folder.iterdir()))}" / (name or "table")
             copy.parent.mkdir()
             system.get_file(path, str(copy))
             return str(copy)
     except AuditError:
         raise
-    except FileNotFoundError:
-        raise AuditError(f"there is no file {quoted(address, 200)}") from None
     except Exception as error:
         raise _silent(address, error) from error
 
@@ -96,8 +96,15 @@ def _system(address: str) -> tuple[Any, str]:
         raise AuditError(f"cannot read {quoted(address, 200)}: {error}") from None
 
 
-def _silent(address: str, error: Exception) -> AuditError:
-    if isinstance(error, TimeoutError):
+def _silent(address: str, error: BaseException) -> AuditError:
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    if any(isinstance(cause, TimeoutError) for cause in causes):
         return AuditError(f"{quoted(address, 200)} does not answer within {SECONDS} seconds")
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    if type(causes[-1]) is FileNotFoundError or getattr(causes[-1], "status", 0) == 404:
+        return AuditError(f"there is no file {quoted(address, 200)}")
+    reason = " ".join(str(causes[-1]).split())[:200] or type(error).__name__
     return AuditError(f"cannot read {quoted(address, 200)}: {reason}")

@@ -30,6 +30,9 @@ rules for --fail-if: dpd(ATTRIBUTE), eod(ATTRIBUTE), dpd_change(ATTRIBUTE, teach
   > >= < <= a number or a percentage. What cannot be judged breaks its rule.
   For example: --fail-if "eod(sex).low > 0.05" --fail-if "accuracy_change(teacher).high < -1%"
 
+--gate reads rules from a table [fail-if] of a TOML file, "a name" = "a rule". With rules, --out
+  writes PATH.junit.xml too, and the summary of a GitHub step is added to (GITHUB_STEP_SUMMARY).
+
 exit code: 0 if no rule is broken, 1 with a line for each broken rule, 2 for bad input.
 """
 
@@ -59,9 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     add = parser.add_argument
-    add("data", nargs="+", help="Parquet, CSV or Arrow; or counts to merge; or a results folder")
+    add("data", nargs="+", help="files, folders, patterns, addresses; counts; a results folder")
     add("--label", metavar="COLUMN", help="column of the true class")
-    add("--group", action="append", metavar="COLUMN", help="a sensitive attribute; repeatable")
+    add(
+        "--group", action="append", metavar="COLUMN", help='an attribute; repeatable; "a*b" crosses'
+    )
     add("--teacher", action="append", metavar="COLUMN", help="predictions of the teacher")
     add("--distilled", action="append", metavar="COLUMN", help="of a distilled student")
     add("--baseline", action="append", metavar="COLUMN", help="of a student trained without it")
@@ -75,11 +80,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--n-boot", type=int, default=1000, metavar="N", help="redrawn test sets (1000)")
     add("--seed", type=int, default=0, help="random seed of the redrawn test sets")
     add("--encoding", help="of a CSV file (UTF-8)")
-    add("--delimiter", help="of a CSV file (comma)")
+    add("--delimiter", help="of a CSV file (found out)")
+    add("--decimal", help="sign of a CSV file's numbers (found out)")
+    add("--table", metavar="NAME", help="in a DuckDB or SQLite file")
+    add("--memory-limit", metavar="SIZE", help="of DuckDB, such as 1GB; more goes to disk")
     add("--title", help="title of the report")
     add("--out", type=Path, metavar="PATH", help="write PATH.html, .json and .md, or one of them")
     add("--counts-only", action="store_true", help="write counts to --out, to be merged later")
     add("--fail-if", action="append", default=[], metavar="RULE", help="exit 1 if it is true")
+    add("--gate", type=Path, metavar="TOML", help="a file of such rules, each with a name")
+    add("--model-card", type=Path, metavar="PATH", help="write a model card of Hugging Face's form")
     for names, meant in NO_OPTIONS.items():
         hidden = argparse.SUPPRESS
         add(*names, action=_Instead, const=meant, nargs="*", dest=hidden, help=hidden)
@@ -107,6 +117,9 @@ def _run(args: argparse.Namespace) -> int:
     import kdfair_audit as auditing
     from kdfair_audit.checks import below_chance
     from kdfair_audit.errors import AuditError
+    from kdfair_audit.gate import add_summary, junit, named, read_rules
+    from kdfair_audit.merging import replace_file
+    from kdfair_audit.model_card import model_card
     from kdfair_audit.numbers import printable
     from kdfair_audit.rules import parse
 
@@ -116,9 +129,10 @@ def _run(args: argparse.Namespace) -> int:
         for name in ("label", "teacher", "distilled", "baseline", "classes", "positive")
     }
     options |= {
-        name: getattr(args, name) for name in ("threshold", "missing", "encoding", "delimiter")
+        name: getattr(args, name)
+        for name in ("threshold", "missing", "encoding", "delimiter", "decimal", "table")
     }
-    options["groups"] = args.group
+    options |= {"groups": args.group, "memory_limit": args.memory_limit}
     if args.max_groups is not None:
         options["max_groups"] = args.max_groups
     if args.counts_only:
@@ -130,6 +144,7 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     for rule in args.fail_if:  # a rule that cannot be read is said before the work
         parse(rule)
+    rules = named(args.fail_if) | (read_rules(args.gate) if args.gate else {})
     report = auditing.audit(
         args.data,
         **options,
@@ -139,7 +154,7 @@ def _run(args: argparse.Namespace) -> int:
         seed=args.seed,
         title=args.title,
     )
-    broken = report.broken(args.fail_if)
+    broken = report.broken(rules.values())
     for line in report.verdict():
         print(printable(line))
     for note in below_chance(report.counts):
@@ -147,6 +162,15 @@ def _run(args: argparse.Namespace) -> int:
     if args.out is not None:
         for path in report.save(args.out):
             print(f"wrote {path}")
+        if rules and args.out.suffix not in (".html", ".json", ".md"):
+            path = args.out.with_name(f"{args.out.name}.junit.xml")
+            replace_file(path, junit(report, rules).encode("utf-8", "backslashreplace"))
+            print(f"wrote {path}")
+    if args.model_card is not None:
+        replace_file(args.model_card, model_card(report).encode("utf-8", "backslashreplace"))
+        print(f"wrote {args.model_card}")
+    if rules:
+        add_summary(report, rules)
     for line in broken:
         print(f"broken: {printable(line)}", file=sys.stderr)
     return 1 if broken else 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any
@@ -17,19 +17,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kdfair_audit.columns import (
-    Classes,
-    Place,
-    Scored,
-    as_labels_are,
     codes_of,
-    finite,
     group_value,
-    is_scores,
-    known_classes,
-    number,
     parts_of,
-    raw_scores,
-    sum_of,
     value,
 )
 from kdfair_audit.counts import (
@@ -47,6 +37,16 @@ from kdfair_audit.counts import (
 from kdfair_audit.errors import AuditError, listed, nearest, quoted
 from kdfair_audit.merging import in_natural_order
 from kdfair_audit.roles import Model, resolve
+from kdfair_audit.scores import (
+    Classes,
+    Scored,
+    as_labels_are,
+    check_scores,
+    known_classes,
+    list_sizes,
+    scored_by,
+    with_kinds,
+)
 from kdfair_audit.sources import Source
 from kdfair_audit.vocabulary import Codes, Vocabulary
 
@@ -124,18 +124,18 @@ def count_source(source: Source, plan: Plan) -> Counts:
     models = find_models(plan, source.columns)
     parts = [part for group in plan.groups for part in parts_of(group, source.columns)]
     source.require([plan.label, *parts, *(name for model in models for name in model.columns)])
-    models = _with_kinds(source, models)
+    models = with_kinds(source, models)
     label = value(source, plan.label, "class")
-    sizes = _list_sizes(source, models)
+    sizes = list_sizes(source, models)
     classes = known_classes(
         source, plan.label, models, sizes, classes=plan.classes, positive=plan.positive
     )
     scored = {
-        run: _scored(source, model, classes, sizes, plan.threshold)
+        run: scored_by(source, model, classes, sizes, plan.threshold)
         for run, model in enumerate(models)
         if model.kind == "scores"
     }
-    calibrated = _check_scores(source, models, scored)
+    calibrated = check_scores(source, models, scored)
     axes = _axes(source, plan, models, label, scored, classes.vocabulary)
     return _Count(source, plan, models, axes, classes, scored, calibrated).run()
 
@@ -369,83 +369,3 @@ def _derived(joint: Any, axis: str) -> Any:
     if kind == "same":
         return (predictions[0] == predictions[1]).ifelse(1, 0)
     return reduce(add, [(one == joint["y"]).ifelse(1, 0) for one in predictions])
-
-
-def _with_kinds(source: Source, models: list[Model]) -> list[Model]:
-    """Whether each model gives labels or scores: numbers that are not all whole are scores."""
-    open_ = {m.columns[0]: is_scores(source, m.columns[0]) for m in models if not m.kind}
-    floats = [name for name, known in open_.items() if known is None]
-    if floats:
-        columns = [number(source.column(name)) for name in floats]
-        parts = {f"c{i}": sum_of(finite(c) & (c % 1 != 0)) for i, c in enumerate(columns)}
-        found = source.run(source.table.aggregate(**parts)).to_pylist()[0]
-        open_ |= {name: bool(found[f"c{i}"]) for i, name in enumerate(floats)}
-    return [
-        model
-        if model.kind
-        else replace(model, kind="scores" if open_[model.columns[0]] else "labels")
-        for model in models
-    ]
-
-
-def _list_sizes(source: Source, models: list[Model]) -> dict[str, int]:
-    """Of each column of lists of scores, how many a row holds; the same in every row."""
-    sizes = {}
-    for model in models:
-        column = source.column(model.columns[0])
-        if model.kind == "scores" and not model.classes and column.type().is_array():
-            found = source.run(source.table.aggregate(most=column.length().max()))
-            sizes[model.columns[0]] = int(found.column(0)[0].as_py() or 0)
-    return sizes
-
-
-def _scored(
-    source: Source, model: Model, classes: Classes, sizes: dict[str, int], threshold: float
-) -> Scored:
-    name = model.columns[0]
-    if not model.classes and name not in sizes:
-        assert classes.pair is not None
-        return Scored(model.name, raw_scores(source, model, 1), classes.pair, threshold)
-    known = list(classes.vocabulary.codes)
-    if model.classes:
-        text = bool(known) and isinstance(known[0], str)
-        return Scored(
-            model.name,
-            raw_scores(source, model, 0),
-            tuple(as_labels_are(model.classes, text)),
-            threshold,
-        )
-    column = source.column(name)
-    place = Place(source, (column.length() != len(known)).fill_null(True))
-    if place.n:
-        raise AuditError(
-            f"column {quoted(name)} has no {len(known)} scores{place}; expected one score for "
-            "each class"
-        )
-    return Scored(model.name, raw_scores(source, model, len(known)), tuple(known), threshold)
-
-
-def _check_scores(source: Source, models: list[Model], scored: dict[int, Scored]) -> list[int]:
-    """Refuse scores that cannot be; returns the models whose scores are probabilities."""
-    if not scored:
-        return []
-    parts = {f"missing{run}": sum_of(model.missing()) for run, model in scored.items()}
-    parts |= {f"wrong{run}": sum_of(model.wrong()) for run, model in scored.items()}
-    found = source.run(source.table.aggregate(**parts)).to_pylist()[0]
-    for run, model in scored.items():
-        if found[f"missing{run}"]:
-            for name, score in zip(models[run].columns, model.scores, strict=False):
-                missing = ~finite(score) if len(models[run].columns) > 1 else model.missing()
-                place = Place(source, missing)
-                if place.n:
-                    raise AuditError(
-                        f"column {quoted(name)} has no finite score{place}; every row needs one "
-                        f"{place.lines()}"
-                    )
-        if model.single and found[f"wrong{run}"]:
-            place = Place(source, model.wrong().fill_null(False), model.best)
-            raise AuditError(
-                f"column {quoted(model.name)} holds the score {place.value:g}{place}; expected "
-                "probabilities between 0 and 1, or labels"
-            )
-    return [run for run in scored if not found[f"wrong{run}"]]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class AuditError(ValueError):
@@ -33,3 +34,25 @@ def listed(values: Iterable[object], shown: int = 5) -> str:
     values = list(values)
     more = f" and {len(values) - shown:,} more" if len(values) > shown else ""
     return ", ".join(quoted(value) for value in values[:shown]) + more
+
+
+@contextmanager
+def said(name: str) -> Iterator[None]:
+    """Turn whatever goes wrong into one sentence."""
+    try:
+        yield
+    except AuditError:
+        raise
+    except Exception as error:  # engines and file systems raise errors of their own
+        reason = " ".join(str(error).split())
+        codec = getattr(error, "encoding", "")
+        if "invalid unicode" in reason.lower() or "utf-8 encoded" in reason or codec == "utf-8":
+            raise AuditError(
+                f"{name} is not in UTF-8; give its encoding, for example --encoding latin-1"
+            ) from error
+        if type(error).__name__ in ("OperationNotDefinedError", "UnsupportedOperationError"):
+            raise AuditError(f"the engine of {name} cannot do what an audit asks: {reason}") from (
+                error
+            )
+        reason = reason[:300] or type(error).__name__
+        raise AuditError(f"cannot read {name}: {reason}") from error

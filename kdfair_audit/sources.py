@@ -8,9 +8,7 @@ unpickled.
 from __future__ import annotations
 
 import functools
-import glob
 import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +23,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.ipc
 
-from kdfair_audit.addresses import fetch, is_address, matches
+from kdfair_audit.addresses import fetch, is_address
+from kdfair_audit.arrays import check_once, column_of, known_type, table_of, validated
 from kdfair_audit.dialects import (
     HEAD,
     Dialect,
@@ -34,12 +33,12 @@ from kdfair_audit.dialects import (
     encoding_of,
     kind_of,
 )
-from kdfair_audit.errors import AuditError, listed, nearest, quoted
+from kdfair_audit.errors import AuditError, listed, nearest, quoted, said
+from kdfair_audit.files import find, head_of, in_utf8, raw_head, tail_of
 
 NO_VALUE = ["", "NaN", "nan", "NULL", "null", "N/A", "#N/A"]  # in a CSV; "NA" may be a place
 FILE = "kdfair audit file"  # the column that says which of several files a row is from
-SUFFIXES = (".parquet", ".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".arrow", ".feather")
-SUFFIXES += (".gz", ".zst")
+TABLES = "SELECT table_name FROM information_schema.tables ORDER BY table_name"
 
 
 @dataclass(frozen=True)
@@ -113,28 +112,6 @@ class Source:
                         f"column {quoted(column)} holds {kind} in {other} and {found[column]} in "
                         f"{path}; expected one kind in all files"
                     )
-
-
-@contextmanager
-def said(name: str) -> Iterator[None]:
-    """Turn whatever goes wrong into one sentence."""
-    try:
-        yield
-    except AuditError:
-        raise
-    except Exception as error:  # engines and file systems raise errors of their own
-        reason = " ".join(str(error).split())
-        codec = getattr(error, "encoding", "")
-        if "invalid unicode" in reason.lower() or "utf-8 encoded" in reason or codec == "utf-8":
-            raise AuditError(
-                f"{name} is not in UTF-8; give its encoding, for example --encoding latin-1"
-            ) from error
-        if type(error).__name__ in ("OperationNotDefinedError", "UnsupportedOperationError"):
-            raise AuditError(f"the engine of {name} cannot do what an audit asks: {reason}") from (
-                error
-            )
-        reason = reason[:300] or type(error).__name__
-        raise AuditError(f"cannot read {name}: {reason}") from error
 
 
 @contextmanager
@@ -226,13 +203,13 @@ class _Opener:
         if isinstance(data, pd.DataFrame):
             names = [str(column) for column in data.columns]
             arrays = [column_of(n, data.iloc[:, i]) for i, n in enumerate(names)]
-            return self.of_arrow(_checked(names, arrays), name or "the frame")
+            return self.of_arrow(table_of(names, arrays), name or "the frame")
         if isinstance(data, np.ndarray) and data.dtype.names:
             data = {field: data[field] for field in data.dtype.names}
         if isinstance(data, Mapping):
             names = [str(column) for column in data]
             arrays = [column_of(n, v) for n, v in zip(names, data.values(), strict=True)]
-            return self.of_arrow(_checked(names, arrays), name or "the table")
+            return self.of_arrow(table_of(names, arrays), name or "the table")
         if hasattr(data, "collect") and not hasattr(data, "__arrow_c_stream__"):
             data = data.collect()  # a lazy frame of Polars
         if hasattr(data, "__arrow_c_stream__"):
@@ -249,13 +226,13 @@ class _Opener:
     def of_arrow(self, data: Any, name: str) -> Source:
         """A table in memory; what can be read only once is copied, to disk where it is large."""
         names = list(data.schema.names)
-        _once(name, names)
+        check_once(name, names)
         short = [f"c{i}" for i in range(len(names))]
         if not names:
             raise AuditError(f"{name} has no columns")
         with said(name):
             if isinstance(data, pa.Table):
-                columns = [column.cast(_known(column.type)) for column in data.columns]
+                columns = [column.cast(known_type(column.type)) for column in data.columns]
                 self.engine.con.register("kdfair_arrow", pa.table(columns, names=short))
                 table = self.engine.table("kdfair_arrow")
             else:
@@ -275,8 +252,8 @@ class _Opener:
         for path in files:
             if is_address(path):
                 path = fetch(path, self.folder, self.engine)
-            head = _head(path) if not is_address(path) else b"PAR1"
-            kinds.append((kind_of(Path(path).name, head), compression_of(_raw_head(path))))
+            head = head_of(path) if not is_address(path) else b"PAR1"
+            kinds.append((kind_of(Path(path).name, head), compression_of(raw_head(path))))
             local.append(path)
         kind, compression = kinds[0]
         for path, (other, _) in zip(files, kinds, strict=True):
@@ -297,11 +274,11 @@ class _Opener:
         with said(name):
             file = self.stack.enter_context(pa.OSFile(local[0]))
             opened = (pa.ipc.open_stream if kind == "arrow stream" else pa.ipc.open_file)(file)
-            return self.of_arrow(_validated(opened), name)
+            return self.of_arrow(validated(opened), name)
 
     def parquet(self, files: list[str], name: str) -> Source:
         for path in files:
-            if not is_address(path) and not _tail(path).endswith(b"PAR1"):
+            if not is_address(path) and not tail_of(path).endswith(b"PAR1"):
                 raise AuditError(
                     f"{Path(path).name} is a Parquet file cut short: its end is missing"
                 )
@@ -315,7 +292,12 @@ class _Opener:
             options = self.of_files(files)
             if len(files) > 1:
                 options["union_by_name"] = True
-            table = self.engine.read_parquet(files, **options)
+            options = {name: _literal(value) for name, value in options.items()}
+            given = ", ".join(f"{name}={value}" for name, value in options.items())
+            listing = f"[{', '.join(map(_literal, files))}]" + (f", {given}" if given else "")
+            # Not Ibis's reader, which would load an extension for addresses.
+            self.engine.con.execute(f"CREATE VIEW kdfair_files AS FROM read_parquet({listing})")
+            table = self.engine.table("kdfair_files")
         return self.of_view(name, table, files, kinds)
 
     def json(self, files: list[str], name: str, compression: str) -> Source:
@@ -370,15 +352,15 @@ class _Opener:
 
     def dialect(self, path: str) -> tuple[str, Dialect]:
         """How a CSV file is written, and the same in UTF-8 where it is in something else."""
-        name, head = Path(path).name, _head(path)
+        name, head = Path(path).name, head_of(path)
         encoding = encoding_of(name, head, self.given["encoding"])
         if encoding not in ("utf-8", "utf-8-sig"):
-            path = _in_utf8(path, encoding, self.folder)
-            head = _head(path)
+            path = in_utf8(path, encoding, self.folder)
+            head = head_of(path)
         start = head.decode("utf-8-sig", "ignore" if len(head) == HEAD else "strict")
         delimiter = self.given["delimiter"]
         dialect = dialect_of(name, start, delimiter, self.given["decimal"], self.text)
-        _once(name, dialect.names)
+        check_once(name, dialect.names)
         return path, dialect
 
     def of_files(self, files: list[str]) -> dict[str, Any]:
@@ -414,7 +396,10 @@ class _Opener:
             else:
                 engine = ibis.sqlite.connect(path)
             self.stack.callback(engine.disconnect)
-            tables = engine.list_tables()
+            if kind == "duckdb":
+                tables = [name for (name,) in engine.con.execute(TABLES).fetchall()]
+            else:
+                tables = engine.list_tables()
         table = self.table or (tables[0] if len(tables) == 1 else None)
         if table is None:
             raise AuditError(
@@ -429,97 +414,6 @@ class _Opener:
         return Source(name, found, names, ordered=kind == "duckdb", keeps=False)
 
 
-def find(path: str) -> list[str]:
-    """The files that a path, a pattern, a folder or an address stands for."""
-    if is_address(path):
-        return matches(path, SUFFIXES)
-    if os.path.isfile(path):
-        return [path]
-    if os.path.isdir(path):
-        found = [
-            str(file)
-            for file in sorted(Path(path).rglob("*"))
-            if file.is_file()
-            and file.name.lower().endswith(SUFFIXES)
-            and not any(part[0] in "._" for part in file.relative_to(path).parts)
-        ]
-        if not found:
-            raise AuditError(
-                f"{Path(path).name} is a folder without a Parquet, CSV, JSON or Arrow file"
-            )
-        return found
-    if os.path.exists(path):
-        raise AuditError(f"{Path(path).name} is no regular file")
-    if glob.has_magic(path):
-        found = sorted(file for file in glob.glob(path, recursive=True) if os.path.isfile(file))
-        if found:
-            return found
-        raise AuditError(f"no file has the pattern {quoted(path, 200)}")
-    raise AuditError(f"there is no file {quoted(path, 200)}")
-
-
-def column_of(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
-    """One column of arrays: of scalars, or of rows of scores where there are two axes."""
-    if hasattr(values, "__arrow_array__") or isinstance(values, pa.Array | pa.ChunkedArray):
-        pass  # knows how to become Arrow, as pandas' own arrays do
-    elif not isinstance(values, pd.Series):
-        try:
-            array = np.asarray(values)
-        except ValueError as error:
-            raise AuditError(f"column {quoted(name)} is no array: {error}") from None
-        if array.ndim == 2 and array.dtype.kind in "fiub" and array.shape[1]:
-            flat = pa.array(np.ascontiguousarray(array).reshape(-1))
-            offsets = np.arange(0, array.size + 1, array.shape[1], dtype=np.int32)
-            return pa.ListArray.from_arrays(pa.array(offsets), flat)
-        if array.ndim != 1:
-            raise AuditError(
-                f"column {quoted(name)} has shape {array.shape}; expected one value a row, or "
-                "scores [row, class]"
-            )
-        values = array.tolist() if array.dtype.kind in "OU" else array
-    try:
-        return pa.array(values, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        kinds = sorted({type(value).__name__ for value in values if value is not None})
-        raise AuditError(
-            f"column {quoted(name)} mixes kinds of values ({listed(kinds)}); expected one kind"
-        ) from None
-
-
-def _checked(names: list[str], columns: list[Any]) -> pa.Table:
-    lengths = {name: len(column) for name, column in zip(names, columns, strict=True)}
-    if len(set(lengths.values())) > 1:
-        usual = max(lengths.values(), key=list(lengths.values()).count)
-        odd = [f"{quoted(name)} has {n:,}" for name, n in lengths.items() if n != usual]
-        raise AuditError(
-            f"the columns differ in length: {', '.join(odd[:5])} rows where others have {usual:,}"
-        )
-    return pa.table(columns, names=names)
-
-
-def _once(name: str, columns: Sequence[str]) -> None:
-    twice = {column for column in columns if columns.count(column) > 1}
-    if twice:
-        raise AuditError(f"{name} has more than one column {listed(sorted(twice))}")
-
-
-def _validated(opened: Any) -> Any:
-    """Batches checked whole, so that a damaged file is an error and not a crash."""
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        stream = hasattr(opened, "read_next_batch")
-        for batch in opened if stream else map(opened.get_batch, range(opened.num_record_batches)):
-            batch.validate(full=True)
-            yield batch
-
-    return pa.RecordBatchReader.from_batches(opened.schema, batches())
-
-
-def _known(kind: pa.DataType) -> pa.DataType:
-    """A type that DuckDB knows."""
-    return pa.float32() if pa.types.is_float16(kind) else kind
-
-
 def _kind(engine_type: str) -> str:
     """``numbers``, ``text`` or what DuckDB calls a type."""
     name = engine_type.upper()
@@ -529,39 +423,6 @@ def _kind(engine_type: str) -> str:
     return "numbers" if name.startswith(numbers) and name != "UUID" else name
 
 
-def _raw_head(path: str) -> bytes:
-    if is_address(path):
-        return b""
-    with open(path, "rb") as file:
-        return file.read(8)
-
-
-def _tail(path: str) -> bytes:
-    with open(path, "rb") as file:
-        file.seek(max(0, os.path.getsize(path) - 8))
-        return file.read()
-
-
-def _head(path: str) -> bytes:
-    """The first bytes of a file, unpacked."""
-    name = Path(path).name
-    try:
-        packed = compression_of(_raw_head(path))
-        with pa.input_stream(path, compression=packed or None) as file:
-            return file.read(HEAD)
-    except OSError as error:
-        if packed:
-            raise AuditError(f"{name} is a damaged {packed} file: {error}") from None
-        raise AuditError(f"cannot open {name}: {error.strerror or error}") from None
-
-
-def _in_utf8(path: str, encoding: str, folder: Path) -> str:
-    """A copy of a text file in UTF-8."""
-    copy = folder / f"{len(list(folder.iterdir()))}-{Path(path).name}.csv"
-    with pa.input_stream(path, compression=compression_of(_raw_head(path)) or None) as raw:
-        import io
-
-        with io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
-            with open(copy, "w", encoding="utf-8", newline="") as file:
-                shutil.copyfileobj(text, file, 1 << 20)
-    return str(copy)
+def _literal(value: Any) -> str:
+    """A value as DuckDB's SQL writes it."""
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--usd-per-hour", type=float, metavar="USD", help="price of a device hour")
     parser.add_argument("--split", type=int, metavar="N", help="groups of each seed's students")
     parser.add_argument("--rate", default=RATE, help=f"a rate that was measured ({RATE})")
+    parser.add_argument("--json", metavar="FILE", help="write the efficiency there too")
     parser.add_argument(
         "--runs", metavar="DIR", help="count what this store lacks, in place of everything"
     )
@@ -40,7 +43,12 @@ def main(args: argparse.Namespace) -> int:
     print(f"\nRate {rates.name}: {RATES[rates.name]}, {_machine(rates.about)}.")
     print("\n".join(_explained(found)))
     print("\nSpeedup over one device, and efficiency:")
-    print("\n".join(_scaling([one.efficiency() for one in found])))
+    scaling = [one.efficiency() for one in found]
+    print("\n".join(_scaling(scaling)))
+    if args.json:
+        about = rates.about | {"rate": rates.name, "profile": args.profile}
+        rows = [row for rows in scaling for row in rows]
+        Path(args.json).write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
     return 0
 
 
@@ -109,6 +117,10 @@ def _explained(found: list[Costs]) -> list[str]:
             lines.append(
                 f"  {one.study.name}: {nets[0]} {_WHY[teacher]}; {nets[1]} {_WHY[student]}"
             )
+    if found[0].rates.name != "cpu":
+        lines.append(
+            "  Where a precision was not timed, the nearest that was counts: TF32 or bf16."
+        )
     lines.append("  The price is that of all devices until the last run ends, idle ones too.")
     lines.append("  Not counted: reading images from disk, the network, evaluation, starting.")
     return lines

@@ -39,6 +39,9 @@ ATTEMPTS = 5
 
 POLL = 0.5
 
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""How gRPC, which Ray speaks, begins (RFC 9113): a preface and SETTINGS, answered by SETTINGS."""
+
 
 class TasksFailed(ValueError):
     """Tasks failed for reasons of their own; everything else is stored."""
@@ -294,7 +297,10 @@ def _connected(address: str) -> Any:
         ray.init(address=address, **how)
     except (OSError, RuntimeError, ValueError, TimeoutError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"Ray at {address!r} is not to be had: {first}") from None
+        raise ValueError(
+            f"Ray at {address!r} is not to be had: {first} (where a cluster has token "
+            "authentication, set RAY_AUTH_TOKEN to its token)"
+        ) from None
     try:
         yield ray
     finally:
@@ -308,8 +314,13 @@ def _answers(address: str) -> None:
     if not colon or not port.isdigit():
         raise ValueError(f"ray address {address!r}: expected auto, or such as 10.0.0.1:6379")
     try:
-        socket.create_connection((host, int(port)), timeout=ANSWER).close()
+        with socket.create_connection((host, int(port)), timeout=ANSWER) as connection:
+            connection.settimeout(ANSWER)
+            connection.sendall(_HELLO)
+            said = connection.recv(4)
     except OSError as error:
         raise ValueError(
             f"no Ray cluster answers at {address} within {ANSWER:g} seconds ({error})"
         ) from None
+    if said[3:] != bytes([4]):  # the type of a SETTINGS frame
+        raise ValueError(f"what answers at {address} is no Ray cluster")

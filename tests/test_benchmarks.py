@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from kdfair_book.charts import speed
 from kdfair_book.evidence import benchmarks
@@ -90,7 +91,54 @@ def test_all_studies_give_one_row_each(sweep, monkeypatch):
     assert [row["study"] for row in sweep._apart()] == list(sweep.STUDIES)
 
 
-@pytest.mark.parametrize("name", benchmarks.NAMES)
+def test_without_a_gpu_its_benchmark_says_so():
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    done = subprocess.run(
+        [sys.executable, "benchmarks/gpu.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "no GPU here: nothing was measured\n"
+
+
+@pytest.mark.slow
+def test_the_gpu_benchmark_rehearses_on_a_cpu(tmp_path):
+    content = run_benchmark("gpu.py", tmp_path, "--device", "cpu")
+    rows = {row["way"]: row for row in content["rows"]}
+    assert list(rows) == ["the loop of before", "captured, on streams", "stack"]
+    assert all(row["step_ms"] > 0 and 0 < row["of_bandwidth"] < 2 for row in rows.values())
+    assert any("convolution" in row["kernel"] for row in content["kernels"])
+    assert content["profiles"]
+    for row in content["profiles"]:
+        steps = {"svhn": 1_831_400, "cifar10": 1_250_000}[row["study"]]
+        each = row["teacher_ms"] + row["students_ms"]
+        assert row["seed_s"] == pytest.approx(steps * each / 1e3)
+
+
+def test_our_own_gpu_rows_stand_beside_the_prototypes(tmp_path):
+    prototype = json.loads((benchmarks.FOLDER / "gpu_prototype.json").read_text())
+    (tmp_path / "gpu_prototype.json").write_text(json.dumps(prototype))
+    assert len(benchmarks.gpu_table(tmp_path)) == len(prototype["rows"])
+    about = {"device": "GPU of a test", "torch": "2.13", "date": "2026-01-01"}
+    ours = {"about": about, "rows": [{"way": "stack", "step_ms": 10.0}]}
+    (tmp_path / "gpu.json").write_text(json.dumps(ours))
+    last = benchmarks.gpu_table(tmp_path).iloc[-1]
+    assert last.tolist() == [
+        "stack",
+        "10.0",
+        "391",
+        "this project, GPU of a test, torch 2.13, 2026-01-01",
+    ]
+
+
+def test_the_peers_table_says_what_was_compared():
+    (row,) = benchmarks.peers_table(benchmarks.stored("peers")).to_dict("records")
+    found = benchmarks.stored("peers").iloc[0]
+    assert row["library"] == found["peer"].replace("==", " ")
+    assert row["times faster"].startswith(f"{found['ratio']:.1f} (")
+    assert "threads" in row["on"]
+
+
+@pytest.mark.parametrize("name", [n for n in benchmarks.NAMES if n != "gpu"])
 def test_stored_benchmarks_say_where_they_ran(name):
     found = benchmarks.stored(name)
     assert len(found) and {"torch", "processor", "cores"} <= set(found.attrs)
@@ -98,7 +146,7 @@ def test_stored_benchmarks_say_where_they_ran(name):
 
 def test_unknown_benchmark():
     with pytest.raises(
-        ValueError, match="'speed'; expected one of sweep, linear, noise, arrangements"
+        ValueError, match="'speed'; expected one of sweep, linear, noise, arrangements, peers"
     ):
         benchmarks.stored("speed")
 

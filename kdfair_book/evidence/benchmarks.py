@@ -4,6 +4,11 @@ python benchmarks/sweep.py --json data/benchmarks/sweep.json
 python benchmarks/sweep.py --study trifeature --linear --json data/benchmarks/linear.json
 python benchmarks/sweep.py --noise --json data/benchmarks/noise.json
 python benchmarks/arrangements.py --json data/benchmarks/arrangements.json
+python benchmarks/peers.py --json data/benchmarks/peers.json
+python benchmarks/gpu.py --json data/benchmarks/gpu.json     on a GPU
+kdfair plan --rate h100-stacked --json data/benchmarks/scaling.json
+
+"gpu_prototype" was measured elsewhere, by scripts that are not the project's.
 """
 
 from __future__ import annotations
@@ -14,8 +19,11 @@ from pathlib import Path
 
 import pandas as pd
 
+STEPS = 39_100
+"""Training steps of a seed on CIFAR: 100 epochs of 391 batches."""
+
 FOLDER = Path(__file__).parents[2] / "data" / "benchmarks"
-NAMES = ("sweep", "linear", "noise", "arrangements")
+NAMES = ("sweep", "linear", "noise", "arrangements", "peers", "gpu_prototype", "gpu")
 
 
 def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
@@ -28,6 +36,19 @@ def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
     """
     if name not in NAMES:
         raise ValueError(f"unknown benchmark {name!r}; expected one of {', '.join(NAMES)}")
+    return _read(name, folder)
+
+
+def scaling(folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
+    """How many devices each study keeps busy, as ``kdfair plan`` simulated it.
+
+    Columns: study, devices, split, hours, speedup, efficiency, repeated; ``attrs`` say which rate
+    it stands on.
+    """
+    return _read("scaling", folder)
+
+
+def _read(name: str, folder: str | os.PathLike[str]) -> pd.DataFrame:
     content = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
     frame = pd.DataFrame(content["rows"])
     frame.attrs = content["about"]
@@ -51,6 +72,49 @@ def arrangements_table(found: pd.DataFrame) -> pd.DataFrame:
             "lowest to highest": seconds["low_ms"] + " to " + seconds["high_ms"],
             "images a second, each student": found["images_s"].map("{:.0f}".format),
             "share of the memory's rate": found["of_bandwidth"].map("{:.0%}".format),
+        }
+    )
+
+
+def gpu_table(folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
+    """Ways to train 14 students on a GPU, in words for a page: the prototype's, then our own.
+
+    Ours where "gpu" was measured; a seed's students are 39,100 steps.
+    """
+    parts = []
+    for name in ("gpu_prototype", "gpu"):
+        if not (Path(folder) / f"{name}.json").exists():
+            continue
+        found = stored(name, folder)
+        about = found.attrs
+        if "seed_s" not in found:
+            found["seed_s"] = found["step_ms"] / 1e3 * STEPS
+        who = "prototype" if name == "gpu_prototype" else "this project"
+        where = f"{who}, {about['device']}, torch {about['torch']}, {about['date']}"
+        parts.append(found.assign(where=where))
+    both = pd.concat(parts, ignore_index=True)
+    return pd.DataFrame(
+        {
+            "way": both["way"],
+            "ms a step": both["step_ms"].map("{:.1f}".format),
+            "a seed's students, 100 epochs (s)": both["seed_s"].map("{:,.0f}".format),
+            "measured on": both["where"],
+        }
+    ).replace("nan", "")
+
+
+def peers_table(found: pd.DataFrame) -> pd.DataFrame:
+    """A student's epoch by another library and in a sweep, in words for a page."""
+    about = found.attrs
+    ratios = zip(found["ratio"], found["ratio_low"], found["ratio_high"], strict=True)
+    return pd.DataFrame(
+        {
+            "library": found["peer"].str.replace("==", " "),
+            "pair": found["pair"],
+            "s a student-epoch, theirs": found["peer_s"].map("{:.2f}".format),
+            "s a student-epoch, sweep": found["sweep_s"].map("{:.2f}".format),
+            "times faster": ["{:.1f} ({:.1f} to {:.1f})".format(*three) for three in ratios],
+            "on": f"{about['processor']}, {about['device']}, threads: {about['threads']}",
         }
     )
 

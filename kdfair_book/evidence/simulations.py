@@ -20,6 +20,7 @@ import pandas as pd
 import scipy
 
 from kdfair_book.evidence import coverage, other_tests, pooling_simulated
+from kdfair_core.results import load
 
 FOLDER = Path(__file__).parents[2] / "data" / "simulations"
 
@@ -32,6 +33,12 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "pairing": other_tests.simulate_pairing,
     "probabilities": other_tests.simulate_probabilities,
 }
+
+STARTS_FROM = {
+    "pooling": (*pooling_simulated.GROUPS, *pooling_simulated.CLASSES),
+    "probabilities": other_tests.CLASSES,
+}
+"""Tables made from published runs: study and profile of each."""
 
 
 def stored(name: str, folder: Path = FOLDER) -> pd.DataFrame:
@@ -59,6 +66,10 @@ def make(folder: Path = FOLDER, names: Sequence[str] = (), **arguments: Any) -> 
         if name not in TABLES:
             raise ValueError(f"unknown simulation {name!r}; expected one of {', '.join(TABLES)}")
         simulate = TABLES[name]
+        runs = {
+            f"{study}/{profile}": load(study, profile).manifest["files"]["predictions.npz"]
+            for study, profile in STARTS_FROM.get(name, ())
+        }
         start = time.perf_counter()
         simulate(**arguments).to_csv(
             folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n"
@@ -73,7 +84,9 @@ def make(folder: Path = FOLDER, names: Sequence[str] = (), **arguments: Any) -> 
                 "scipy": scipy.__version__,
             },
         }
-    path.write_text(json.dumps(manifest, indent=2) + "\n")
+        if runs:
+            manifest[name]["runs"] = runs
+        path.write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 if __name__ == "__main__":

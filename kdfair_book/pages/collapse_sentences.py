@@ -6,7 +6,7 @@ import pandas as pd
 
 from kdfair_book.evidence import collapse
 from kdfair_book.pages.folded import Folded
-from kdfair_book.pages.text import SCALES, Text, at, listed, table
+from kdfair_book.pages.text import SCALES, Text, at, table
 from kdfair_core.results import Results
 
 
@@ -64,15 +64,10 @@ def _told(ends: pd.DataFrame, row: dict) -> str:
         else f"gives {100 * row['one_answer']:.0f} % of the images the same answer"
     )
     return (
-        f"At T = {t:g} {SCALES[scale]} the student of seed {seed} {answers}, and its logits hardly "
+        f"At T = {t:g} {SCALES[scale]} the student of seed {seed} {answers}: its logits hardly "
         f"depend on the image (deviation {row['spread']:.2f}; of the other seeds "
-        f"{beside['spread'].min():.1f} to {beside['spread'].max():.1f}), while the other seeds "
-        f"reach {_percents(beside['accuracy'])}. That seed's students at {at(near['temperature'])} "
-        f"saw the same batches and learned from the same teacher, from other initial weights, and "
-        f"did not collapse{spared}: neither the teacher nor the batches alone did it, and whether "
-        f"a smaller learning rate or other initial weights would have prevented it was not tried."
+        f"{beside['spread'].min():.1f} to {beside['spread'].max():.1f}). That seed's students at "
+        f"{at(near['temperature'])} had the same teacher and batches but other initial weights and "
+        f"did not collapse{spared}: neither teacher nor batches alone did it; whether a smaller "
+        f"learning rate would have prevented it was not tried."
     )
-
-
-def _percents(accuracies: pd.Series) -> str:
-    return listed(f"{100 * a:.0f}" for a in sorted(accuracies)) + " %"

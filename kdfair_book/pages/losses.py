@@ -26,14 +26,18 @@ def losses_found(found: Mapping[str, Results], *, low: float = 1, high: float = 
         The two temperatures that are compared.
     """
     frame = temperature_effects(found, low=low, high=high)
-    said = [f"**What we found.** From T = {low:g} to T = {high:g}:"]
+    said, lost = [], []
     for name, results in found.items():
-        if lost := fallen(results):
-            said.append(f"under {name} students collapsed or diverged at {at(lost)};")
         rows = frame[frame["loss"] == name]
-        said.append(f"{_changes(name, rows)};" if len(rows) else f"{name} is left out.")
-    text = " ".join(said).rstrip(";") + "."
-    return Text(spelled_out(f"{text.replace('..', '.')} {_agree(frame)}"))
+        said.append(_changes(name, rows) if len(rows) else f"{name} is left out")
+        if there := fallen(results):
+            lost.append(f"under {name} at {at(there)}")
+    text = (
+        f"**What we found.** From T = {low:g} to T = {high:g}: {'; '.join(said)}. {_agree(frame)}"
+    )
+    if lost:
+        text += f" **Collapsed or diverged students**: {listed(lost)}."
+    return Text(spelled_out(text))
 
 
 def losses_table(found: Mapping[str, Results], *, low: float = 1, high: float = 8) -> Text:
@@ -62,11 +66,11 @@ def _changes(name: str, rows: pd.DataFrame) -> str:
     if sure.empty:
         return f"under {name} nothing changes by more than chance explains"
     told = (
-        f"{_measure(row)} by {100 * row['change']:+.1f} points "
+        f"{_measure(row)} changes by {100 * row['change']:+.1f} points "
         f"({100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
         for row in sure.to_dict("records")
     )
-    return f"under {name} {listed(told)} change{'s' if len(sure) == 1 else ''}"
+    return f"under {name} {listed(told)}".replace("-", "\u2212")
 
 
 def _agree(frame: pd.DataFrame) -> str:
@@ -87,7 +91,8 @@ def _agree(frame: pd.DataFrame) -> str:
         )
     return (
         f"**What temperature does depends on the loss**: for {listed(apart)} the intervals of two "
-        f"losses exclude each other ({in_words(len(apart))} of {in_words(total)} measures)."
+        f"losses exclude each other ({in_words(len(apart))} of {in_words(total)} measures). Each "
+        "interval is at 95 % by itself."
     )
 
 

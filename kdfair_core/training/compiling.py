@@ -23,6 +23,9 @@ from torch import Tensor, nn
 PAYS = {"cpu": 300_000, "cuda": 20_000_000}
 """Examples shown to learners, over all epochs, from which the start is earned back."""
 
+GPU_SECONDS = 120
+"""Less time than this before a limit is not spent on compiling for a GPU."""
+
 
 def pays(examples: int, device: torch.device) -> bool:
     """Whether to compile for a training that shows so many examples, each learner's counted."""

@@ -6,6 +6,7 @@ networks come from a function, what is finished is handed out, steps are told to
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -215,7 +216,11 @@ class _Trained:
         if self.views.dataset.kind != "images":  # texts come in too many shapes
             return False
         shown = len(self.views.dataset.train.y) * recipe.epochs * n_learners
-        pays = compiling.pays(shown, self.views.device)
+        device = self.views.device
+        if device.type == "cuda" and self.compiled is None and self.deadline is not None:
+            if self.deadline - time.monotonic() < compiling.GPU_SECONDS:
+                return False
+        pays = compiling.pays(shown, device)
         return pays if self.compiled is None else self.compiled
 
 

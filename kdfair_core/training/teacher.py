@@ -110,10 +110,15 @@ class TeacherOutputs:
     def __init__(
         self, network: nn.Module, views: Views, precision: str, *, compiled: bool = False
     ) -> None:
-        self.network, self.precision = network.eval(), precision
-        self._call = Compiled(network) if compiled else network
+        network.eval()
+        call = Compiled(network) if compiled else network
+
+        def look(*inputs: Tensor) -> Tensor:
+            with torch.no_grad(), autocast(inputs[0].device, precision):
+                return call(*inputs).float()
+
         gpu = views.fixed and views.device.type == "cuda"
-        self._look: Callable[..., Tensor] = Captured(self._logits) if gpu else self._logits
+        self._look: Callable[..., Tensor] = Captured(look) if gpu else look
         self.table: Tensor | None = None
         if views.n_views is not None:
             columns = [
@@ -126,10 +131,6 @@ class TeacherOutputs:
         if self.table is not None and batch.view is not None:
             return self.table[batch.index, batch.view]
         return self._look(*batch.inputs)
-
-    def _logits(self, *inputs: Tensor) -> Tensor:
-        with torch.no_grad(), autocast(inputs[0].device, self.precision):
-            return self._call(*inputs).float()
 
 
 class GivenOutputs(TeacherOutputs):

@@ -3,13 +3,14 @@
 import os
 import socket
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from kdfair_cluster import ray_engine
 from kdfair_core import cli, studies
 from kdfair_core.runs import RunStore
 from kdfair_core.training import run_study
@@ -133,22 +134,17 @@ def test_on_ray_as_in_one_process(cluster, tmp_path):
 def test_a_killed_node_costs_what_came_after_its_last_checkpoint(cluster, made, tmp_path):
     name = made.write(wait=0.15)
     store, unbroken = RunStore(tmp_path / "runs"), RunStore(tmp_path / "unbroken")
-    killed = []
-
-    def kill():
+    with ThreadPoolExecutor(1) as pool:  # nodes are added by the main thread
+        going = pool.submit(
+            run_study, name, "smoke", store=store, ray=cluster.address, split=1, progress=False
+        )
         for turn in (1, 2, 3):
-            while len(made.steps()) < turn * 3 * STEPS * 2:
-                time.sleep(0.1)
-            node = cluster.nodes.pop(0)
-            cluster.cluster.remove_node(node, allow_graceful=False)
-            killed.append(node)
+            while len(made.steps()) < turn * 3 * STEPS * 2 and not going.done():
+                time.sleep(0.05)
+            assert not going.done()
+            cluster.cluster.remove_node(cluster.nodes.pop(0), allow_graceful=False)
             cluster.nodes.append(cluster.cluster.add_node(num_cpus=1))
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    written = run_study(name, "smoke", store=store, ray=cluster.address, split=1, progress=False)
-    killer.join(timeout=120)
-    assert len(killed) == 3
+        written = going.result(timeout=180)
     assert written == 2 * 4 + 1
     once = written * EPOCHS * STEPS
     again = len(made.steps()) - once
@@ -195,6 +191,7 @@ def test_no_cluster_at_the_address(monkeypatch, tmp_path, capsys):
     import ray
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray_engine, "ANSWER", 0.5)
     command = ["run", "trifeature", "--profile", "smoke", "--runs", str(tmp_path), "--quiet"]
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -202,6 +199,9 @@ def test_no_cluster_at_the_address(monkeypatch, tmp_path, capsys):
         assert cli.main([*command, "--ray", address]) == 2
     err = capsys.readouterr().err
     assert f"no Ray cluster answers at {address}" in err and err.count("\n") == 1
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # takes connections and says nothing
+        assert cli.main([*command, "--ray", f"127.0.0.1:{mute.getsockname()[1]}"]) == 2
+    assert "within 0.5 seconds (timed out)" in capsys.readouterr().err
     assert cli.main([*command, "--ray", "nowhere"]) == 2
     assert "ray address 'nowhere': expected auto" in capsys.readouterr().err
 

@@ -32,7 +32,8 @@ def test_a_loss_whose_students_all_collapsed_is_named_and_left_out():
     assert fallen(found["sound"]) == [] and fallen(found["lost"]) == [8.0]
     assert set(temperature_effects(found, low=1, high=8, n_boot=100)["loss"]) == {"sound"}
     said = losses_found(found)
-    assert "under lost students collapsed or diverged at T = 8; lost is left out." in said
+    assert "; lost is left out." in said
+    assert "**Collapsed or diverged students**: under lost at T = 8." in said
     assert "There is nothing to compare." in said
     kept = temperature_effects(found, low=1, high=4, n_boot=100)
     assert set(kept["loss"]) == {"sound", "lost"}

@@ -36,7 +36,7 @@ def test_endings_are_those_of_the_predictions():
 def test_the_sentence_names_the_run_and_what_was_the_same_for_its_neighbors():
     said = collapse_sentences.told(fallen_results())
     assert "At T = 30 with the factor T² the student of seed 0 gives every image" in said
-    assert "That seed's students at T = 20 and 40 saw the same batches" in said
+    assert "That seed's students at T = 20 and 40 had the same teacher" in said
     assert "nor did any of 4 without the factor T²" in said
     assert said.count(". ") == 1  # two sentences
     assert "No training" in collapse_sentences.told(made_up_results())

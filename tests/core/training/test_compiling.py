@@ -1,13 +1,16 @@
 """Compiled networks learn what others learn, and compiling is never needed."""
 
+import time
 import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from kdfair_core.training import compiling
+from kdfair_core.studies import Recipe
+from kdfair_core.training import compiling, sweep
 from kdfair_core.training.compiling import Compiled, pays
 from kdfair_core.training.learners import Learners, make_learners
 
@@ -104,6 +107,17 @@ def test_long_trainings_are_compiled_and_short_ones_not(monkeypatch):
     assert not pays(10**9, torch.device("meta"))
     monkeypatch.setattr(compiling, "can_compile", lambda device: False)
     assert not pays(10**9, CPU)
+
+
+@pytest.mark.parametrize(("left", "expected"), [(None, True), (1000, True), (60, False)])
+def test_on_a_gpu_there_is_no_compiling_shortly_before_a_limit(monkeypatch, left, expected):
+    monkeypatch.setattr(compiling, "can_compile", lambda device: True)
+    train_set = SimpleNamespace(y=range(50_000))
+    dataset = SimpleNamespace(kind="images", train=train_set)
+    views = SimpleNamespace(device=torch.device("cuda"), dataset=dataset)
+    deadline = None if left is None else time.monotonic() + left
+    one = sweep._Trained(views, None, None, deadline, None, None, None)
+    assert one.compiles(Recipe(), 14) is expected
 
 
 def test_a_gpu_needs_triton(monkeypatch):

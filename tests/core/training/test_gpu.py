@@ -45,7 +45,7 @@ def taught(way, *, recipe=RECIPE, device=GPU, **options):
     else:
         learners = Learners(students, range(3), captured=way == "streams")
         if way == "plain":
-            outputs._look = outputs._logits
+            outputs._look = getattr(outputs._look, "function", outputs._look)
     lesson = Lesson(*torch.tensor(ROWS, device=device).T)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="training goes on uncaptured")
