@@ -206,11 +206,12 @@ class BucketStore(RunStore):
     ) -> Path:
         path = super().write(identity, arrays, info, weights)
         study, profile = identity["study"], identity["profile"]
-        if path.name not in self._names(study, profile):
+        listed = self._names(study, profile)
+        if path.name not in listed:
             waiting = self._unsent(study, profile) / path.name
             waiting.parent.mkdir(parents=True, exist_ok=True)
             waiting.touch()
-            self._send(study, profile, path.name)
+            self._send(study, profile, path.name, listed)
         return path
 
     def has(self, identity: Mapping[str, Any]) -> bool:
@@ -250,24 +251,25 @@ class BucketStore(RunStore):
 
     def _names(self, study: str, profile: str) -> set[str]:
         """The runs in the bucket, listed once a command and again after each claim."""
-        key = (study, profile)
-        if key not in self._listed:
+        listed = self._listed.get((study, profile))
+        if listed is None:
             self._profile(study, profile)  # names that cannot be
             found = self.bucket.times(f"{study}/{profile}")
-            self._listed[key] = {n.removesuffix(".tar") for n in found if n.endswith(".tar")}
+            listed = {n.removesuffix(".tar") for n in found if n.endswith(".tar")}
             for waiting in self._unsent(study, profile).glob("*"):
-                self._send(study, profile, waiting.name)
-        return self._listed[key]
+                self._send(study, profile, waiting.name, listed)
+            self._listed[study, profile] = listed  # whole at once: threads share a store
+        return listed
 
     def _unsent(self, study: str, profile: str) -> Path:
         return self.root / ".unsent" / study / profile
 
-    def _send(self, study: str, profile: str, name: str) -> None:
+    def _send(self, study: str, profile: str, name: str, listed: set[str]) -> None:
         folder = self._profile(study, profile) / name
-        if folder.is_dir() and name not in self._listed[study, profile]:
+        if folder.is_dir() and name not in listed:
             self.bucket.put(f"{study}/{profile}/{name}.tar", _tar(folder))
         (self._unsent(study, profile) / name).unlink(missing_ok=True)
-        self._listed[study, profile].add(name)
+        listed.add(name)
 
     def _fetch(self, study: str, profile: str, name: str) -> None:
         path = self._profile(study, profile) / name

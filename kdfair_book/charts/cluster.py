@@ -49,7 +49,7 @@ def efficiency(scaling: pd.DataFrame) -> Figure:
         )
     )
     said = " ".join(
-        f"{SHOWN[study][0]}: "
+        f"{SHOWN[str(study)][0]}: "
         + ", ".join(
             f"{100 * row['efficiency']:.0f} % on {row['devices']:,} GPUs"
             for row in of_study.to_dict("records")

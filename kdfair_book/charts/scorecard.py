@@ -248,6 +248,11 @@ def p_value(p: float) -> str:
     return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
+def p_said(p: float) -> str:
+    """ "p = 0.03", or "p < 0.0001"."""
+    return f"p {p_value(p)}" if p < 1e-4 else f"p = {p_value(p)}"
+
+
 def printed_cell(row: dict) -> str:
     """Study and numbers of a verdict from the paper's own tables."""
     by = f" by {row['attribute']}" if row["attribute"] else ""
@@ -264,10 +269,15 @@ def effect(row: dict) -> str:
     """The effect of a verdict with its interval, rounded."""
     shares = claims.get(row["claim"]).shares
     low, middle, high = (
-        f"{round(row[name] * (100 if shares else 1), 10):.2g}" for name in ("low", "effect", "high")
+        _short(row[name] * (100 if shares else 1)) for name in ("low", "effect", "high")
     )
     unit = f" {shares}" if shares else ""
     return f"{middle}{unit}" + ("" if np.isnan(row["low"]) else f" [{low}, {high}]")
+
+
+def _short(number: float) -> str:
+    """Two digits, or as many as stand before the point."""
+    return f"{number:.0f}" if abs(number) >= 100 else f"{round(number, 10):.2g}"
 
 
 def numbers(row: dict) -> str:

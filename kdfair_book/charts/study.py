@@ -149,7 +149,7 @@ def fairness(
             f"Points: means over seeds of the {which}, with 95 % bands; level lines: the teacher "
             "and the student trained alone (NDS). Small ticks: as measured, before the correction "
             "for noise. "
-            + (DOTTED if "dpd" in metrics else "")
+            + (DOTTED if "dpd" in metrics and not both else "")
             + collapsed.caption(fallen)
             + "".join(
                 f"{METRICS[m][2]} is not defined: fewer than two groups have examples of the "

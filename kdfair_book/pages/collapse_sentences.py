@@ -17,11 +17,11 @@ def told(found: Results, *, alpha: float = 0.8) -> Text:
     if fallen.empty:
         return Text("No training of a distilled student collapsed here.")
     lines = [_told(ends, row) for row in fallen.to_dict("records")]
-    return Text(f"**Why did a training collapse?** {' '.join(lines)}")
+    return Text(" ".join(lines))
 
 
 def seed_by_seed(found: Results, *, alpha: float = 0.8, low: float = 10) -> Folded:
-    """Every student from a temperature on: accuracy, most frequent answer, spread of logits."""
+    """What is told, above every student from a temperature on: how its training ended."""
     ends = collapse.endings(found, alpha=alpha)
     shown = ends[ends["temperature"] >= low].sort_values(["soft_scale", "temperature", "seed"])
     rows = [
@@ -35,9 +35,12 @@ def seed_by_seed(found: Results, *, alpha: float = 0.8, low: float = 10) -> Fold
         }
         for row in shown.to_dict("records")
     ]
+    fallen = ends.loc[ends["collapsed"], "temperature"].unique()
+    title = f"Why did a training at {at(fallen)} collapse? " if len(fallen) else ""
     return Folded(
-        f"Seed by seed from T = {low:g} on: how each training ended",
+        f"{title}Seed by seed from T = {low:g} on: how each training ended",
         [
+            told(found, alpha=alpha),
             "✗: collapsed, under two thirds of the median accuracy of its kind. *Spread of a "
             "logit*: its deviation over test examples; near 0 the example makes no difference.",
             table(pd.DataFrame(rows)),

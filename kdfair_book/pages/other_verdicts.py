@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from kdfair_book import claims
-from kdfair_book.charts.scorecard import SIGNS, p_value, titled
+from kdfair_book.charts.scorecard import SIGNS, p_said, titled
 from kdfair_book.evidence import simulations
 from kdfair_book.pages.folded import Folded
 from kdfair_book.pages.text import Text, table
@@ -98,8 +98,8 @@ def _wide(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def _verdict(row: dict, prefix: str) -> str:
-    word, p = row[f"{prefix}verdict"], row[f"{prefix}p_adjusted"]
-    return f"{SIGNS[word]} {word} (p = {p_value(p)})"
+    word = row[f"{prefix}verdict"]
+    return f"{SIGNS[word]} {word} ({p_said(row[f'{prefix}p_adjusted'])})"
 
 
 def _times(n: int) -> str:

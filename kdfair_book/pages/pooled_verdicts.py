@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book import claims
-from kdfair_book.charts.scorecard import POOLED, SIGNS, effect, p_value, too_small
+from kdfair_book.charts.scorecard import POOLED, SIGNS, effect, p_said, too_small
 from kdfair_book.evidence import simulations
 from kdfair_book.evidence.pooling_simulated import CELLS, DL, HK, LIKE, STOUFFER, THESE
 from kdfair_book.pages.claim_sentences import told
@@ -41,7 +41,7 @@ def summary(pooled: pd.DataFrame) -> Text:
         return Text("No claim was measured on two studies, so that nothing is pooled.")
     these, like = (pooled[f"verdict_{which}"].value_counts() for which in POOLED)
     small = sum(too_small(row, "these") for row in pooled.to_dict("records"))
-    tiny = f" ({small} of them with an effect below what would matter)" if small else ""
+    tiny = f" (of those that hold {small} with an effect below what would matter)" if small else ""
     apart = int((pooled["i2"] > 0.75).sum())
     return Text(
         f"**All studies together.** Pooled, the {len(pooled)} claims that several studies measure "
@@ -61,8 +61,8 @@ def details(pooled: pd.DataFrame) -> Folded:
             word = row[f"verdict_{which}"]
             shown = effect(row | {end: row[f"{end}_{which}"] for end in ("low", "high")})
             small = ", too small to matter" if too_small(row, which) else ""
-            p = p_value(row[f"p_value_{which}"])
-            cells[name] = f"{SIGNS[word]} {word}{small}: {shown}, p = {p}"
+            p = p_said(row[f"p_value_{which}"])
+            cells[name] = f"{SIGNS[word]} {word}{small}: {shown}, {p}"
         cells["I²; τ"] = (
             "–" if np.isnan(row["i2"]) else f"{100 * row['i2']:.0f} %; {row['tau']:.2g}"
         )
@@ -85,7 +85,7 @@ def simulated() -> Text:
     n = frame["n_studies"].max()
     return Text(
         f"Share of simulated sets of three studies in which a claim is found, at level 0.05, of up "
-        f"to {n:,} sets; where the effect is 0, five in a hundred are right for the question about "
-        f"studies like these. *Spread* is the deviation of true effects between studies: with it, "
-        f"just these studies do have an effect.\n\n{table(percent.reset_index())}"
+        f"to {n:,} sets; where the effect is 0, more than five in a hundred are too many for the "
+        f"question about studies like these. *Spread* is the deviation of true effects between "
+        f"studies: with it, just these studies do have an effect.\n\n{table(percent.reset_index())}"
     )

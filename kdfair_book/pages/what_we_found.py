@@ -425,7 +425,7 @@ def squared(found: list[Results]) -> Answer | None:
         unit="EOD without T² less EOD with it (points)",
         rests=_rests(used, "bootstrap over examples and seeds, corrected for noise"),
         link="faces.html#with-the-factor-t2-and-without",
-        link_text="Shown on Faces",
+        link_text="Faces",
     )
 
 

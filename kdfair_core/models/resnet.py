@@ -119,8 +119,8 @@ class StackedSmallResNet(Stack):
             )
             y = self._normed(f"blocks__{i}__bn2", self._conv(f"blocks__{i}__conv2", y, 1))
             if pad:
-                kept = x[:, :, ::stride, ::stride].unflatten(1, (self.size, -1))
-                x = F.pad(kept, (0, 0, 0, 0, pad, pad)).flatten(1, 2)
+                kept = x[:, :, ::stride, ::stride].permute(0, 2, 3, 1)
+                x = _channels(F.pad(kept.unflatten(3, (self.size, -1)), (pad, pad)))
             x = F.relu(y + x)
         x = x.mean((2, 3)).unflatten(1, (self.size, -1)).transpose(0, 1)
         return torch.baddbmm(self._tensor("linear__bias"), x, self._tensor("linear__weight"))
@@ -132,12 +132,12 @@ class StackedSmallResNet(Stack):
         weight = self._tensor(f"{name}__weight")
         if stride == 1 or not self.halved:
             return F.conv2d(x, weight, stride=stride, padding=1, groups=self.size)
-        halves = weight.unflatten(0, (self.size, 2, -1)).unbind(1)
-        parts = [
-            F.conv2d(x, half.flatten(0, 1), stride=stride, padding=1, groups=self.size)
-            for half in halves
-        ]
-        return torch.stack([p.unflatten(1, (self.size, -1)) for p in parts], 2).flatten(1, 3)
+        parts = []
+        for half in weight.unflatten(0, (self.size, 2, -1)).unbind(1):
+            half = half.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+            part = F.conv2d(x, half, stride=stride, padding=1, groups=self.size)
+            parts.append(part.permute(0, 2, 3, 1).unflatten(3, (self.size, -1)))
+        return _channels(torch.stack(parts, 4))
 
     def _normed(self, name: str, x: Tensor) -> Tensor:
         mean, var = self._tensor(f"{name}__running_mean"), self._tensor(f"{name}__running_var")
@@ -145,6 +145,11 @@ class StackedSmallResNet(Stack):
         if self.training:
             self._tensor(f"{name}__num_batches_tracked").add_(1)
         return F.batch_norm(x, mean, var, weight, bias, self.training)
+
+
+def _channels(x: Tensor) -> Tensor:
+    """``[batch, row, column, ...]`` as ``[batch, channel, row, column]``, still channels last."""
+    return x.flatten(3).permute(0, 3, 1, 2)
 
 
 def _make(depth: int):

@@ -198,12 +198,14 @@ def test_a_bucket_without_rights_is_one_sentence(bucket, monkeypatch, capsys):
 
     import s3fs
 
+    s3fs.S3FileSystem.clear_instance_cache()  # those that are there keep what they had
     monkeypatch.setattr(s3fs.S3FileSystem, "_pipe_file", refused)
     command = "run trifeature --profile smoke --seeds 0 --quiet --runs".split()
     assert cli.main([*command, bucket]) == 2
     err = capsys.readouterr().err
     assert "Access Denied" in err and "everything stored before is untouched" in err
     assert err.count("\n") == 1
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def test_an_uninstalled_package_is_named(monkeypatch):

@@ -79,7 +79,8 @@ def test_the_table_has_every_claim_and_the_simulation(card):
     page = BeautifulSoup(folded._repr_html_(), "html.parser")
     first, second = page.find_all("table")
     assert len(first.select("tbody tr")) == len(found)
-    assert "DerSimonian-Laird" in second.text and "e-1" not in page.text
+    assert "DerSimonian-Laird" in second.text
+    assert not {"e-1", "e+0", "= <"} & {page.text[k : k + 3] for k in range(len(page.text))}
     said = pooled_verdicts.summary(found)
     counts = found["verdict_these"].value_counts()
     assert f"{counts['holds']} hold" in said
@@ -92,3 +93,15 @@ def test_an_effect_below_what_matters_is_said_to_be(card):
     tiny = row | {"verdict_these": "holds", "high_these": 0.2}
     assert scorecard.too_small(tiny, "these")
     assert "smaller than what would matter" in scorecard.pooled_numbers(tiny, "these")
+
+
+@pytest.mark.parametrize(
+    ("p", "said"), [(0.031, "p = 0.031"), (1e-4, "p = 0.0001"), (9e-5, "p < 0.0001")]
+)
+def test_a_p_value_in_words(p, said):
+    assert scorecard.p_said(p) == said
+
+
+def test_large_effects_have_no_exponents():
+    row = {"claim": "uneven", "low": -0.681, "effect": 0.387, "high": 1.454}
+    assert scorecard.effect(row) == "39 % [-68, 145]"

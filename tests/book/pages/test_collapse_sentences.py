@@ -43,6 +43,10 @@ def test_the_sentence_names_the_run_and_what_was_the_same_for_its_neighbors():
 
 
 def test_the_table_marks_it():
-    shown = str(collapse_sentences.seed_by_seed(fallen_results()))
+    folded = collapse_sentences.seed_by_seed(fallen_results())
+    assert folded.title.startswith("Why did a training at T = 30 collapse? Seed by seed")
+    assert folded.texts[0] == collapse_sentences.told(fallen_results())
+    assert collapse_sentences.seed_by_seed(made_up_results()).title.startswith("Seed by seed")
+    shown = str(folded)
     assert shown.count("✗") == 2 and "| with the factor T² | 30 | 0 | 10.0 % ✗ | 100 %" in shown
     assert "| 10 | 0 |" in shown and "| 9 | 0 |" not in shown

@@ -100,3 +100,18 @@ def test_shares_go_back_where_they_came_from(name):
         if value.dim():
             assert torch.equal(stack.joined(key, stack.split(key, value)), value)
         assert stack.stack_name(stack.member_name(key)) == key
+
+
+def test_all_convolutions_of_a_gpus_stack_read_channels_last(monkeypatch):
+    stack = StackedSmallResNet(members("resnet20", 3), halved=True)
+    stack = stack.to(memory_format=torch.channels_last)
+    convolve, seen = F.conv2d, []
+
+    def noted(x, weight, **options):
+        y = convolve(x, weight, **options)
+        seen.extend(t.is_contiguous(memory_format=torch.channels_last) for t in (x, weight, y))
+        return y
+
+    monkeypatch.setattr(F, "conv2d", noted)
+    stack(images().contiguous(memory_format=torch.channels_last))
+    assert len(seen) == 3 * (19 + 2) and all(seen)
