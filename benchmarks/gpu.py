@@ -40,9 +40,10 @@ from kdfair_core.studies import Recipe
 from kdfair_core.training.captured import Captured
 from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import Learners, make_learners, to_device
-from kdfair_core.training.loop import Lesson, Step, _taught, make_optimizer
+from kdfair_core.training.loop import _taught
 from kdfair_core.training.machine import environment, machine
 from kdfair_core.training.plan import plan, steps_per_epoch
+from kdfair_core.training.step import Lesson, Step, make_optimizer
 from kdfair_core.training.teacher import TeacherOutputs, products
 from kdfair_core.training.views import ImageViews
 

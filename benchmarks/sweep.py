@@ -49,9 +49,10 @@ from kdfair_core.models._torchvision import import_torchvision
 from kdfair_core.studies import TEMPERATURES, Recipe
 from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import make_learners
-from kdfair_core.training.loop import Lesson, train
+from kdfair_core.training.loop import train
 from kdfair_core.training.machine import machine
 from kdfair_core.training.memory import kept_memory
+from kdfair_core.training.step import Lesson
 from kdfair_core.training.teacher import TeacherOutputs, autocast, predict
 from kdfair_core.training.views import make_views
 

@@ -19,7 +19,8 @@ from kdfair_core.training.compiling import pays
 from kdfair_core.training.loop import OutOfTime
 from kdfair_core.training.memory import kept_memory
 from kdfair_core.training.plan import Sweep
-from kdfair_core.training.study import catalogue_networks, pick_device, store_runs
+from kdfair_core.training.running import store_runs
+from kdfair_core.training.study import catalogue_networks, pick_device
 from kdfair_core.training.sweep import train_sweep
 from kdfair_core.training.views import DatasetViews
 

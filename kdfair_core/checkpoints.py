@@ -19,6 +19,15 @@ from kdfair_core.files import (
     write_safetensors,
 )
 
+CHECKPOINT_MINUTES = 5
+"""Training is stored at each epoch's end, and within an epoch when it was not for so long."""
+
+GPU_SECONDS = 60
+"""Epochs of a GPU that end sooner after what was stored are not stored."""
+
+FORMAT = 2
+"""Of what a checkpoint holds; one of another format is passed over."""
+
 
 class Checkpoint:
     """The state of training under way: one file, replaced as a whole or not at all."""

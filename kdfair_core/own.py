@@ -27,7 +27,8 @@ from kdfair_core.studies import Profile, Recipe, Study
 from kdfair_core.training.batches import stable_seed
 from kdfair_core.training.learners import to_device
 from kdfair_core.training.plan import Identity, plan
-from kdfair_core.training.study import pick_device, run_sweeps, store_runs
+from kdfair_core.training.running import run_sweeps, store_runs
+from kdfair_core.training.study import pick_device
 from kdfair_core.training.sweep import finished_run
 from kdfair_core.training.views import DatasetViews
 

@@ -8,139 +8,25 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from kdfair_core import distillation
-from kdfair_core.checkpoints import Checkpoint
+from kdfair_core.checkpoints import CHECKPOINT_MINUTES, FORMAT, GPU_SECONDS, Checkpoint
 from kdfair_core.studies import Recipe
 from kdfair_core.training.batches import Batch
 from kdfair_core.training.captured import Captured
 from kdfair_core.training.learners import Learners
-from kdfair_core.training.teacher import TeacherOutputs, autocast, products
+from kdfair_core.training.step import Lesson, Step, learning_rate, make_optimizer, set_rate
+from kdfair_core.training.teacher import TeacherOutputs, products
 from kdfair_core.training.views import Views
-
-CHECKPOINT_MINUTES = 5
-"""Training is stored at each epoch's end, and within an epoch when it was not for so long."""
-
-GPU_SECONDS = 60
-"""Epochs of a GPU that end sooner after what was stored are not stored."""
-
-FORMAT = 2
-"""Of what a checkpoint holds; one of another format is passed over."""
 
 
 class OutOfTime(Exception):
     """The time limit came before the last epoch; the checkpoint holds what was done."""
-
-
-@dataclass
-class Lesson:
-    """What each learner is asked to minimize.
-
-    Attributes
-    ----------
-    temperature, alpha, soft_factor : Tensor, shape [learner]
-        T, the weight of the soft term (0: learn from labels alone) and s(T).
-    soft_loss : callable
-        The soft term; see :func:`kdfair_core.distillation.distillation_loss`.
-    """
-
-    temperature: Tensor
-    alpha: Tensor
-    soft_factor: Tensor
-    soft_loss: distillation.LossOf = distillation.hinton
-
-    @classmethod
-    def of(
-        cls,
-        identities: Sequence[dict],
-        device: torch.device,
-        soft_loss: distillation.LossOf = distillation.hinton,
-    ) -> Lesson:
-        """The lesson of the runs with these identities."""
-        rows = [
-            (
-                i["temperature"],
-                i["alpha"],
-                distillation.soft_factor(i["temperature"], i["soft_scale"]),
-            )
-            if i["role"] == "ds"
-            else (1.0, 0.0, 1.0)
-            for i in identities
-        ]
-        temperature, alpha, factor = torch.tensor(rows, dtype=torch.float32, device=device).T
-        return cls(temperature, alpha, factor, soft_loss)
-
-
-def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """Learning rate of one step: drops at milestones, or one cycle (see :class:`Recipe`)."""
-    if recipe.schedule not in ("steps", "cycle"):
-        raise ValueError(f"unknown schedule {recipe.schedule!r}; expected steps or cycle")
-    warmup = recipe.warmup * recipe.epochs * steps_per_epoch
-    ramp = min(1.0, (step + 1) / warmup) if warmup else 1.0
-    if recipe.schedule == "cycle" or recipe.optimizer == "adamw":
-        total = recipe.epochs * steps_per_epoch
-        return recipe.lr * min(ramp, (total - step) / max(total - warmup, 1))
-    epoch = step // steps_per_epoch
-    return recipe.lr * ramp * recipe.gamma ** sum(epoch >= m for m in recipe.milestones)
-
-
-def make_optimizer(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-    """The recipe's optimizer; element by element, so that learners stay strangers.
-
-    Fused: a step passes over the memory of parameters and moments once, not once an operation.
-    On a GPU the learning rate is a tensor, which a captured step reads anew.
-    """
-    decay, device = recipe.weight_decay, parameters[0].device
-    gpu = device.type == "cuda"
-    rate = torch.tensor(recipe.lr, device=device) if gpu else recipe.lr
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            rate,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-            weight_decay=decay,
-            fused=True,
-        )
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True, capturable=gpu)
-    raise ValueError(f"unknown optimizer {recipe.optimizer!r}; expected sgd or adamw")
-
-
-@dataclass
-class Step:
-    """One step of all learners: forward pass, losses ``[learner]``, backward pass, optimizer."""
-
-    learners: Learners
-    optimizer: torch.optim.Optimizer
-    lesson: Lesson
-    precision: str
-    number: int = 0
-
-    def __call__(self, labels: Tensor, wanted: Tensor | None, *inputs: Tensor) -> Tensor:
-        self.optimizer.zero_grad(set_to_none=True)
-        with autocast(labels.device, self.precision):
-            loss_of = partial(_losses, self.lesson, labels, wanted)
-            losses = self.learners.backward(inputs, loss_of, self.number)
-        self.optimizer.step()
-        return losses
-
-    def changes(self) -> list[Tensor]:
-        """The tensors that a step changes."""
-        trained = self.learners.trained
-        moments = [v for of in self.optimizer.state.values() for v in of.values()]
-        return [
-            *trained.parameters(),
-            *trained.buffers(),
-            *(value for value in moments if isinstance(value, Tensor)),
-        ]
 
 
 def train(
@@ -232,7 +118,7 @@ def train(
                         save()
                     raise OutOfTime
                 for group in optimizer.param_groups:
-                    _set_rate(group, learning_rate(recipe, done, steps_per_epoch))
+                    set_rate(group, learning_rate(recipe, done, steps_per_epoch))
                 step.number = done
                 losses = make_step(batch.labels, wanted, *batch.inputs)
                 total += losses * len(batch.index)
@@ -277,29 +163,6 @@ def read_checkpoint(
         name, _, what = key.partition("/")
         (states[name] if what else rest)[what or name] = torch.as_tensor(array)
     return meta, [states[name] for name in names or meta["members"]], rest
-
-
-def _set_rate(group: dict[str, Any], rate: float) -> None:
-    if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate
-
-
-def _losses(
-    lesson: Lesson, labels: Tensor, wanted: Tensor | None, logits: Tensor, which: slice
-) -> Tensor:
-    """The losses ``[learner]`` of the learners in a slice, in float32."""
-    with torch.autocast(logits.device.type, enabled=False):
-        return distillation.distillation_loss(
-            logits.float(),
-            wanted,
-            labels,
-            temperature=lesson.temperature[which],
-            alpha=lesson.alpha[which],
-            soft_factor=lesson.soft_factor[which],
-            soft_loss=lesson.soft_loss,
-        )
 
 
 def _taught(

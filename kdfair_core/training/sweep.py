@@ -24,9 +24,10 @@ from kdfair_core.studies import recipe_of
 from kdfair_core.training import compiling
 from kdfair_core.training.batches import stable_seed
 from kdfair_core.training.learners import make_learners, to_device
-from kdfair_core.training.loop import Lesson, read_checkpoint, train
+from kdfair_core.training.loop import read_checkpoint, train
 from kdfair_core.training.machine import environment
 from kdfair_core.training.plan import Identity, Sweep, checkpoint_of
+from kdfair_core.training.step import Lesson
 from kdfair_core.training.teacher import (
     GivenOutputs,
     TeacherOutputs,

@@ -10,7 +10,7 @@ from torch import nn
 from kdfair_core.studies import Recipe
 from kdfair_core.training.captured import WARM_UP, Captured
 from kdfair_core.training.learners import Learners
-from kdfair_core.training.loop import Lesson, Step, make_optimizer
+from kdfair_core.training.step import Lesson, Step, make_optimizer
 
 
 def eager(work):

@@ -12,11 +12,12 @@ from kdfair_core import models
 from kdfair_core.checkpoints import Checkpoint
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Recipe
-from kdfair_core.training import loop
-from kdfair_core.training import study as of_study
+from kdfair_core.training import loop, running
 from kdfair_core.training.captured import Captured
 from kdfair_core.training.learners import Learners, make_learners, to_device
-from kdfair_core.training.loop import Lesson, OutOfTime, train
+from kdfair_core.training.loop import OutOfTime, train
+from kdfair_core.training.plan import plan
+from kdfair_core.training.step import Lesson
 from kdfair_core.training.teacher import TeacherOutputs
 from kdfair_core.training.views import ImageViews
 
@@ -118,6 +119,6 @@ def test_seeds_side_by_side_give_what_they_give_one_after_another(study, tmp_pat
 
 
 def test_free_memory_says_how_many_run_at_once(study):
-    sweeps = of_study.plan(study, "smoke", has=lambda _: False)
+    sweeps = plan(study, "smoke", has=lambda _: False)
     build = lambda _: models.build("resnet20", 3)  # noqa: E731
-    assert 1 <= of_study.seeds_at_once(None, sweeps, GPU, build) <= 3
+    assert 1 <= running.seeds_at_once(None, sweeps, GPU, build) <= 3

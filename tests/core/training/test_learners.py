@@ -14,8 +14,10 @@ from kdfair_core.datasets import Split
 from kdfair_core.models.lenet import LeNet5
 from kdfair_core.studies import Recipe
 from kdfair_core.training import loop
-from kdfair_core.training.learners import Learners, make_learners, may_draw
-from kdfair_core.training.loop import Lesson, OutOfTime, make_optimizer, train
+from kdfair_core.training.learners import Learners, make_learners
+from kdfair_core.training.loop import OutOfTime, train
+from kdfair_core.training.parts import may_draw
+from kdfair_core.training.step import Lesson, make_optimizer
 from kdfair_core.training.views import ImageViews
 
 CPU = torch.device("cpu")

@@ -16,7 +16,8 @@ from kdfair_core.studies import Recipe
 from kdfair_core.training import memory
 from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import Learners, make_learners
-from kdfair_core.training.loop import Lesson, learning_rate, make_optimizer, train
+from kdfair_core.training.loop import train
+from kdfair_core.training.step import Lesson, learning_rate, make_optimizer
 from kdfair_core.training.teacher import TeacherOutputs, predict
 from kdfair_core.training.views import ImageViews
 

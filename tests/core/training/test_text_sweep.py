@@ -8,7 +8,8 @@ from kdfair_core.datasets import Split
 from kdfair_core.datasets.tokens import Tokens
 from kdfair_core.studies import Recipe
 from kdfair_core.training.learners import make_learners
-from kdfair_core.training.loop import Lesson, train
+from kdfair_core.training.loop import train
+from kdfair_core.training.step import Lesson
 from kdfair_core.training.teacher import TeacherOutputs, predict
 from kdfair_core.training.views import TokenViews
 

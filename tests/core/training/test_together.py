@@ -9,14 +9,13 @@ from tiny_study import run, same, stored
 
 from kdfair_core import models
 from kdfair_core.runs import RunStore
-from kdfair_core.training import plan
-from kdfair_core.training import study as of_study
+from kdfair_core.training import plan, running
 
 
 def test_seeds_side_by_side_give_what_they_give_one_after_another(study, tmp_path, monkeypatch):
     whole, beside = RunStore(tmp_path / "whole"), RunStore(tmp_path / "beside")
     expected = run(study, whole)
-    monkeypatch.setattr("kdfair_core.training.study.seeds_at_once", lambda *given: 3)
+    monkeypatch.setattr("kdfair_core.training.running.seeds_at_once", lambda *given: 3)
     assert run(study, beside) == expected
     same(stored(beside), stored(whole))
 
@@ -24,7 +23,7 @@ def test_seeds_side_by_side_give_what_they_give_one_after_another(study, tmp_pat
 def test_seeds_side_by_side_keep_the_time_limit_and_go_on(study, tmp_path, monkeypatch):
     whole, beside = RunStore(tmp_path / "whole"), RunStore(tmp_path / "beside")
     run(study, whole)
-    monkeypatch.setattr("kdfair_core.training.study.seeds_at_once", lambda *given: 2)
+    monkeypatch.setattr("kdfair_core.training.running.seeds_at_once", lambda *given: 2)
     clock = iter(range(10_000))
     with monkeypatch.context() as patch:
         patch.setattr("kdfair_core.training.loop.time.monotonic", lambda: next(clock))
@@ -37,8 +36,8 @@ def test_seeds_side_by_side_keep_the_time_limit_and_go_on(study, tmp_path, monke
 
 def test_one_seed_that_fails_stops_the_others(study, tmp_path, monkeypatch):
     steps = []
-    monkeypatch.setattr("kdfair_core.training.study.seeds_at_once", lambda *given: 3)
-    real = of_study.train_sweep
+    monkeypatch.setattr("kdfair_core.training.running.seeds_at_once", lambda *given: 3)
+    real = running.train_sweep
 
     def failing(sweep, *given, tick, **how):
         def count(n):
@@ -51,7 +50,7 @@ def test_one_seed_that_fails_stops_the_others(study, tmp_path, monkeypatch):
             raise OSError("the disk is gone")
         return real(sweep, *given, tick=count, **how)
 
-    monkeypatch.setattr(of_study, "train_sweep", failing)
+    monkeypatch.setattr(running, "train_sweep", failing)
     profile = study.profiles["smoke"]
     recipe = replace(profile.teacher_recipe, epochs=10_000)
     long = replace(study, profiles={"smoke": replace(profile, teacher_recipe=recipe)})
@@ -78,7 +77,7 @@ def test_how_many_seeds_run_at_once(
     of = plan.narrowed(study, "smoke", precision=precision)
     sweeps = plan.plan(of, "smoke", has=lambda _: False, seeds=[0, 1])
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free * 2**30, 80 * 2**30))
-    found = of_study.seeds_at_once(
+    found = running.seeds_at_once(
         together,
         sweeps,
         torch.device(device),
