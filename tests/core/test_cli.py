@@ -125,6 +125,8 @@ def test_run_passes_on_what_was_asked(trained, capsys):
             "precision": None,
             "compiled": None,
             "together": None,
+            "ray": None,
+            "split": None,
             "time_limit": None,
             "progress": True,
         }
@@ -147,6 +149,8 @@ def test_run_passes_on_what_was_asked(trained, capsys):
             "precision": "fp32",
             "compiled": False,
             "together": 2,
+            "ray": None,
+            "split": None,
             "time_limit": 0.5,
             "progress": False,
         }
