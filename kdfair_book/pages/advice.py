@@ -29,9 +29,10 @@ from kdfair_book.evidence.what_could_be_seen import (
     visible,
 )
 from kdfair_book.pages.folded import Folded
+from kdfair_book.pages.opening import squared, title_of, with_factor
 from kdfair_book.pages.text import Text, table
 from kdfair_book.pages.text import listed as in_a_list
-from kdfair_book.pages.what_we_found import AT, _title, _with_factor, squared
+from kdfair_book.pages.what_we_found import AT
 from kdfair_core.results import Results
 
 
@@ -67,11 +68,11 @@ def advise(found: list[Results], card: pd.DataFrame) -> list[Advice]:
     Parameters
     ----------
     found : list of Results
-        Measured studies, as from :func:`kdfair_book.pages.what_we_found.published`.
+        Measured studies, as from :func:`kdfair_book.pages.opening.published`.
     card : DataFrame
         From :func:`kdfair_book.claims.scorecard`.
     """
-    sweeps = _with_factor(found)
+    sweeps = with_factor(found)
     made = [
         _compare(card),
         _factor(found),
@@ -164,7 +165,7 @@ def _alpha(found: list[Results]) -> Advice | None:
         return Advice(
             "The weight alpha",
             "Start with 0.8, the paper's weight of the teacher's part of the loss, and report it.",
-            f"On {_title(high)}, accuracy at alpha {alphas[-1]:g} differs from that at "
+            f"On {title_of(high)}, accuracy at alpha {alphas[-1]:g} differs from that at "
             f"{alphas[0]:g} by {100 * gap.mean():+.1f} points ({ends[0]:+.1f} to {ends[1]:+.1f}), "
             f"{known}; disagreement with the teacher falls by {reduced[0]:.0f} % and "
             f"{reduced[1]:.0f} % ([CIFAR-100](cifar100.ipynb)).",
@@ -179,7 +180,7 @@ def _seeds(sweeps: list[Sweep]) -> Advice:
         if AT in one.temperatures:
             accuracy = one.results.runs["accuracy"].to_numpy()
             gap = accuracy[one.at(AT)] - accuracy[one.nds]
-            needs[_title(one)] = mean_seeds(0.01, float(gap.std(ddof=1)), level=0.025).seeds
+            needs[title_of(one)] = mean_seeds(0.01, float(gap.std(ddof=1)), level=0.025).seeds
     few, many = min(needs.values()), max(needs.values())
     easy, hard = (next(t for t, n in needs.items() if n == end) for end in (few, many))
     return Advice(
@@ -202,7 +203,7 @@ def _collapse(sweeps: list[Sweep]) -> Advice | None:
             low = int(collapsed(accuracy[one.ds[:, k]]).sum())
             if low:
                 many = f"{in_words(low)} of {in_words(len(one.seeds))}"
-                told.append(f"{many} on {_title(one)} at T = {t:g}")
+                told.append(f"{many} on {title_of(one)} at T = {t:g}")
     if not told:
         return None
     return Advice(
@@ -258,8 +259,8 @@ def _not_which(sweeps: list[Sweep]) -> Advice | None:
             "What not to conclude: which classes suffer",
             "A count of affected classes says how many differ, not which: correct for the number "
             "of tests before you name one.",
-            f"On {_title(one)}, {row['significant']:.0f} of {row['n_classes']:.0f} classes differ "
-            f"at T = {AT:g} where chance gives up to {row['chance_high']:.0f}; after correction "
+            f"On {title_of(one)}, {row['significant']:.0f} of {row['n_classes']:.0f} classes "
+            f"differ at T = {AT:g} where chance gives up to {row['chance_high']:.0f}; after correction "
             f"{named} can be named ([CIFAR-100](cifar100.ipynb)).",
             f"{in_words(len(one.seeds))} seeds; more would name more",
         )
@@ -373,7 +374,7 @@ ANSWERS = (
 
 def calculator(found: list[Results]) -> Calculator:
     """The calculator, tabulated with what published students share."""
-    sweeps = _with_factor(found)
+    sweeps = with_factor(found)
     correlation, changed = error_correlation(sweeps), changed_answers(sweeps, AT)
     return Calculator(tabulate(correlation, changed), correlation, changed)
 

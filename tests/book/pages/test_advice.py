@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from kdfair_book import claims
 from kdfair_book.evidence.what_could_be_seen import BASE_RATES, SEEDS, SIZES, visible
 from kdfair_book.pages import advice
-from kdfair_book.pages.what_we_found import published
+from kdfair_book.pages.opening import published
 
 
 @pytest.fixture(scope="module")

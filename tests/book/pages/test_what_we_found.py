@@ -8,6 +8,7 @@ from kdfair_book import claims
 from kdfair_book.evidence import disagreement_reduction, sweep
 from kdfair_book.evidence.regime import regime
 from kdfair_book.pages import claim_sentences, deciding
+from kdfair_book.pages import opening as first
 from kdfair_book.pages import what_we_found as found
 from kdfair_core import results, studies
 
@@ -64,7 +65,7 @@ def test_unmeasured_studies_say_what_the_paper_reports():
 
 @pytest.fixture(scope="module")
 def opening():
-    return found.opening()
+    return first.opening()
 
 
 def test_three_findings_open_the_book(opening):
@@ -98,7 +99,7 @@ def test_findings_stand_only_on_what_is_beyond_chance(opening):
     beyond = [sum(row.low > 0 for row in answer.rows) for answer in opening.answers]
     for answer, n in zip(opening.answers, beyond, strict=True):
         all_ = len(answer.rows)
-        named = found._of(n, all_)
+        named = first._of(n, all_)
         assert named in answer.sentence
         if answer.name == "gain":
             assert (n < all_) == ("chance alone explains" in answer.sentence)
@@ -106,28 +107,28 @@ def test_findings_stand_only_on_what_is_beyond_chance(opening):
 
 def test_what_is_not_known_is_counted_on_the_scorecard():
     card = claims.scorecard()
-    said = found.not_known(card)
+    said = first.not_known(card)
     fair = card[card["claim"].str.match(r"(dpd|eod)-") & (card["verdict"] != "not measured")]
     undecided = (fair["verdict"] == "undecided").sum()
     of_groups = "verdicts on differences between groups are undecided"
     assert f"{undecided} of {len(fair)} {of_groups}" in said
     inside = sum(regime(results.load(name)).same for name in STUDIES)
-    named = "none of the" if inside == 0 else found._of(inside, len(STUDIES))
+    named = "none of the" if inside == 0 else first._of(inside, len(STUDIES))
     assert f"where the paper looked: {named}" in said
 
 
 def test_what_would_decide_the_undecided_is_counted():
     card = deciding.complete(claims.scorecard())
     fair = card[card["claim"].str.match(r"(dpd|eod)-") & (card["verdict"] == "undecided")]
-    said = found.not_known(card).split("are undecided: ")[1].split(". ")[0]
+    said = first.not_known(card).split("are undecided: ")[1].split(". ")[0]
     assert sum(map(int, re.findall(r"\d+", said))) == len(fair)
     examples = sum(one.short == "more examples" for one in fair["missing"])
     assert (f"{examples} a larger test set" in said) == bool(examples)
-    assert "are undecided. " in found.not_known(claims.scorecard())
+    assert "are undecided. " in first.not_known(claims.scorecard())
 
 
 def test_without_results_there_are_no_findings():
-    assert found.opening([]).answers == ()
+    assert first.opening([]).answers == ()
 
 
 def test_a_claim_has_one_verdict_wherever_it_is_shown():
