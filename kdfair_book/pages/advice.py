@@ -260,8 +260,8 @@ def _not_which(sweeps: list[Sweep]) -> Advice | None:
             "A count of affected classes says how many differ, not which: correct for the number "
             "of tests before you name one.",
             f"On {title_of(one)}, {row['significant']:.0f} of {row['n_classes']:.0f} classes "
-            f"differ at T = {AT:g} where chance gives up to {row['chance_high']:.0f}; after correction "
-            f"{named} can be named ([CIFAR-100](cifar100.ipynb)).",
+            f"differ at T = {AT:g} where chance gives up to {row['chance_high']:.0f}; after "
+            f"correction {named} can be named ([CIFAR-100](cifar100.ipynb)).",
             f"{in_words(len(one.seeds))} seeds; more would name more",
         )
     return None
