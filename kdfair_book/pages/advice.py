@@ -29,7 +29,7 @@ from kdfair_book.evidence.what_could_be_seen import (
     visible,
 )
 from kdfair_book.pages.folded import Folded
-from kdfair_book.pages.opening import squared, title_of, with_factor
+from kdfair_book.pages.opening import how_many, squared, title_of, with_factor
 from kdfair_book.pages.text import Text, table
 from kdfair_book.pages.text import listed as in_a_list
 from kdfair_book.pages.what_we_found import AT
@@ -117,8 +117,9 @@ def _factor(found: list[Results]) -> Advice | None:
         "The factor T²",
         "Multiply the teacher's part of the loss (the soft term) by T², the temperature squared, "
         "and write down that you did.",
-        f"Left out at T = {AT:g}: {answer.number.removesuffix(' without it')} "
-        f"([Faces]({_page(answer.link)})).",
+        f"Left out at T = {AT:g}: {answer.number.removesuffix(' without it')} for "
+        f"{how_many(sum(row.low > 0 for row in answer.rows), len(answer.rows))} attributes (shown "
+        f"on [Faces]({_page(answer.link)})).",
         answer.rests.rstrip("."),
     )
 

@@ -38,11 +38,18 @@ def verdicts(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Text
     ]
     if "regime" in measured:
         inside = measured[measured["regime"] == "the paper's regime"]
-        said = told(inside["verdict"].value_counts()) if len(inside) else "none"
-        lines.append(
-            f"In the paper's regime of accuracy and gain: {said}. The others, "
-            f"{len(measured) - len(inside)}, are verdicts on the sentence, not on the paper."
-        )
+        other = len(measured) - len(inside)
+        if inside.empty:
+            lines.append(
+                f"No study is in the paper's regime of accuracy and gain: all {other} are verdicts "
+                "on the sentence, not on the paper."
+            )
+        else:
+            lines.append(
+                "In the paper's regime of accuracy and gain: "
+                f"{told(inside['verdict'].value_counts())}. The others, {other}, are verdicts on "
+                "the sentence, not on the paper."
+            )
     if without is not None and not (other := without[without["verdict"] != "not measured"]).empty:
         lines.append(
             f"Without the factor T², in a table of its own below: {len(other)} verdicts, "

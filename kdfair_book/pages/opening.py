@@ -131,7 +131,7 @@ def imitation(found: list[Results]) -> Answer | None:
         number=f"{low:.0f} to {high:.0f} % fewer disagreements",
         claim="Students imitate their teacher.",
         sentence=(
-            f"In {_of(len(sure), len(rows))} studies a distilled student disagrees with its "
+            f"In {how_many(len(sure), len(rows))} studies a distilled student disagrees with its "
             "teacher on fewer test examples than the same network trained alone, beyond chance "
             "(mean over temperatures T = 1 to 10)."
         ),
@@ -178,9 +178,10 @@ def squared(found: list[Results]) -> Answer | None:
         sentence=(
             "The teacher's part of the loss is usually multiplied by T², the temperature squared. "
             f"Without it, at T = {AT:g}, the gap in error rates between groups (EOD, equalized "
-            f"odds difference) grows beyond chance for {_of(len(sure), len(rows))} attributes "
+            f"odds difference) grows beyond chance for {how_many(len(sure), len(rows))} attributes "
             f"(surest: {example}), and students end less accurate than without a teacher in "
-            f"{_of(worse, len(used))} studies. The paper does not say whether it used the factor."
+            f"{how_many(worse, len(used))} studies. The paper does not say whether it used the "
+            "factor."
         ),
         rows=rows,
         unit="EOD without T² less EOD with it (points)",
@@ -214,7 +215,7 @@ def gain(found: list[Results]) -> Answer | None:
         claim="Most students gain accuracy.",
         sentence=(
             f"At T = {AT:g} a distilled student is more accurate than the same network trained "
-            f"alone in {_of(len(up), len(rows))} studies{after}. "
+            f"alone in {how_many(len(up), len(rows))} studies{after}. "
             f"{_in_regime(inside, len(used)).capitalize()} in the paper's regime (accuracy and "
             "gain near the paper's), so the sizes are "
             f"{'not' if not inside else 'only there'} the paper's."
@@ -313,7 +314,7 @@ def _ends(values: list[float]) -> tuple[float, float]:
     return min(values), max(values)
 
 
-def _of(some: int, all_: int) -> str:
+def how_many(some: int, all_: int) -> str:
     """ "all five", "four of five"."""
     if some == all_:
         return "both" if all_ == 2 else f"all {in_words(all_)}"
@@ -323,4 +324,4 @@ def _of(some: int, all_: int) -> str:
 def _in_regime(inside: int, all_: int) -> str:
     if inside == 0:
         return f"none of the {in_words(all_)} studies measured here is"
-    return f"{_of(inside, all_)} studies measured here {'is' if inside == 1 else 'are'}"
+    return f"{how_many(inside, all_)} studies measured here {'is' if inside == 1 else 'are'}"

@@ -39,8 +39,12 @@ def test_column_heads_name_studies_as_people_do_and_their_regime(card):
 
 def test_verdicts_in_the_papers_regime_are_counted_apart(card):
     measured = card[card["verdict"] != "not measured"]
-    other = len(measured) - (measured["regime"] == "the paper's regime").sum()
-    assert f"The others, {other}, are verdicts on the sentence" in claim_sentences.verdicts(card)
+    near = measured["regime"] == "the paper's regime"
+    apart = f"The others, {(~near).sum()}, are" if near.any() else f"all {len(measured)} are"
+    assert f"{apart} verdicts on the sentence, not on the paper" in claim_sentences.verdicts(card)
+    one = card.assign(regime=["the paper's regime"] * 3 + ["another"] * (len(card) - 3))
+    left = (one.loc[card["verdict"] != "not measured", "regime"] == "another").sum()
+    assert f"The others, {left}, are" in claim_sentences.verdicts(one)
     inside = card.assign(regime="the paper's regime")
     assert "The others, 0," in claim_sentences.verdicts(inside)
 

@@ -99,7 +99,7 @@ def test_findings_stand_only_on_what_is_beyond_chance(opening):
     beyond = [sum(row.low > 0 for row in answer.rows) for answer in opening.answers]
     for answer, n in zip(opening.answers, beyond, strict=True):
         all_ = len(answer.rows)
-        named = first._of(n, all_)
+        named = first.how_many(n, all_)
         assert named in answer.sentence
         if answer.name == "gain":
             assert (n < all_) == ("chance alone explains" in answer.sentence)
@@ -113,7 +113,7 @@ def test_what_is_not_known_is_counted_on_the_scorecard():
     of_groups = "verdicts on differences between groups are undecided"
     assert f"{undecided} of {len(fair)} {of_groups}" in said
     inside = sum(regime(results.load(name)).same for name in STUDIES)
-    named = "none of the" if inside == 0 else first._of(inside, len(STUDIES))
+    named = "none of the" if inside == 0 else first.how_many(inside, len(STUDIES))
     assert f"where the paper looked: {named}" in said
 
 
