@@ -48,7 +48,7 @@ def found_here(
             "what another would do."
         )
     t = min(mine.temperatures, key=lambda other: abs(np.log(other / at)))
-    frame = effects(mine, n_boot=500)
+    frame = effects(mine)
     said = [_accuracy(frame, t), _imitates(mine)]
     if len(found.classes) >= 10:
         said.append(_classes(frame, mine, t))
@@ -137,10 +137,11 @@ def _imitates(mine: Sweep) -> str:
     share = f"{100 * abs(test.effect):.0f} %"
     ends = sorted(abs(100 * end) for end in (test.low, test.high))
     between = f"{ends[0]:.0f} to {ends[1]:.0f}"
+    over = "Averaged over T = 1 to 10, distilled"
     if test.low > 0:
-        return f"Distilled students disagree with the teacher {share} less often ({between})."
+        return f"{over} students disagree with the teacher {share} less often ({between})."
     if test.high < 0:
-        return f"Distilled students disagree with the teacher {share} *more* often ({between})."
+        return f"{over} students disagree with the teacher {share} *more* often ({between})."
     return "Whether distilled students disagree with the teacher less often is open."
 
 
@@ -164,8 +165,8 @@ def _classes(frame: pd.DataFrame, mine: Sweep, t: float) -> str:
     if sc["value"] > max(high, 2 * corrected):
         named = f"only {corrected}" if corrected else "none"
         said += (
-            f" How many is known, but not which: after correction for many tests {named} can be "
-            f"named with {in_words(len(mine.seeds))} seeds (trainings)."
+            f" How many can be estimated, but not which: after correction for many tests {named} "
+            f"can be named with {in_words(len(mine.seeds))} seeds (trainings)."
         )
     return said
 

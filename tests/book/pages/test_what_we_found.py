@@ -6,6 +6,7 @@ import pytest
 
 from kdfair_book import claims
 from kdfair_book.evidence import disagreement_reduction, sweep
+from kdfair_book.evidence.effects import effects
 from kdfair_book.evidence.regime import regime
 from kdfair_book.pages import claim_sentences, deciding
 from kdfair_book.pages import opening as first
@@ -36,6 +37,18 @@ def test_a_page_opens_with_two_to_four_findings_and_the_regime(study):
     assert near.follows in sure and f"{len(measured.y_true):,} test examples" in sure
 
 
+def test_intervals_of_groups_are_those_of_the_table():
+    measured = results.load("faces", "laptop")
+    table = effects(sweep(measured))
+    said = found.found_here(measured)
+    sure = table[(table["role"] == "difference") & (table["T"] == 4) & (table["measure"] == "eod")]
+    sure = sure[(sure["high"] < 0) | (sure["low"] > 0)]
+    assert len(sure)
+    for row in sure.to_dict("records"):
+        low, high = sorted(abs(100 * row[end]) for end in ("low", "high"))
+        assert f"({low:.1f} to {high:.1f})" in said
+
+
 def test_chance_is_named_where_it_explains_a_difference():
     said = found.found_here(results.load("hatexplain", "laptop"))
     assert "a difference that chance alone explains" in said
@@ -51,7 +64,7 @@ def test_collapsed_trainings_are_one_of_so_many_seeds():
 def test_a_count_beyond_chance_says_how_many_and_not_which():
     said = found.found_here(results.load("cifar100", "laptop"))
     assert "31 of 100 classes" in said and "more than chance gives" in said
-    assert "How many is known, but not which" in said
+    assert "How many can be estimated, but not which" in said
 
 
 def test_unmeasured_studies_say_what_the_paper_reports():
