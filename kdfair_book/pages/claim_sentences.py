@@ -38,16 +38,16 @@ def verdicts(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Text
     ]
     if "regime" in measured:
         inside = measured[measured["regime"] == "the paper's regime"]
-        other = len(measured) - len(inside)
+        apart = len(measured) - len(inside)
         if inside.empty:
             lines.append(
-                f"No study is in the paper's regime of accuracy and gain: all {other} are verdicts "
+                f"No study is in the paper's regime of accuracy and gain: all {apart} are verdicts "
                 "on the sentence, not on the paper."
             )
         else:
             lines.append(
                 "In the paper's regime of accuracy and gain: "
-                f"{told(inside['verdict'].value_counts())}. The others, {other}, are verdicts on "
+                f"{told(inside['verdict'].value_counts())}. The aparts, {apart}, are verdicts on "
                 "the sentence, not on the paper."
             )
     if without is not None and not (other := without[without["verdict"] != "not measured"]).empty:
