@@ -47,7 +47,7 @@ def verdicts(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Text
         else:
             lines.append(
                 "In the paper's regime of accuracy and gain: "
-                f"{told(inside['verdict'].value_counts())}. The aparts, {apart}, are verdicts on "
+                f"{told(inside['verdict'].value_counts())}. The others, {apart}, are verdicts on "
                 "the sentence, not on the paper."
             )
     if without is not None and not (other := without[without["verdict"] != "not measured"]).empty:
