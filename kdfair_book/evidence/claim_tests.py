@@ -94,20 +94,24 @@ def count_trend(
 ) -> list[Finding]:
     """Trend of #SC or #TC between two temperatures."""
     trend = affected_trend(found, comparison, low=low, high=high, alternative=alternative)
-    sign = 1 if alternative == "increasing" else -1
     told = path(found, found.between(low, high), trend.counts, "{:d}")
-    return [
-        Finding(
-            statistic=trend.statistic,
-            p_value=trend.p_value,
-            p_opposite=trend.p_opposite,
-            effect=sign * trend.effect,
-            low=np.nan,
-            high=np.nan,
-            n=len(found.seeds),
-            detail=f"#{comparison} {told}{_blind(found, low, high)}",
-        )
-    ]
+    detail = f"#{comparison} {told}{_blind(found, low, high)}"
+    return [of_trend(trend, alternative, len(found.seeds), detail)]
+
+
+def of_trend(trend: trends.CountTrend, alternative: str, n: int, detail: str) -> Finding:
+    """What a trend of counts says of a claim: an effect in the claimed direction, no interval."""
+    sign = 1 if alternative == "increasing" else -1
+    return Finding(
+        statistic=trend.statistic,
+        p_value=trend.p_value,
+        p_opposite=trend.p_opposite,
+        effect=sign * trend.effect,
+        low=np.nan,
+        high=np.nan,
+        n=n,
+        detail=detail,
+    )
 
 
 def closer_to_teacher(found: Sweep) -> list[Finding]:

@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from kdfair_core.results import Results
 
+SHARE = 2 / 3
+"""Of the accuracy of its fellows, below which a run counts as collapsed."""
+
 
 def collapsed(accuracy: ArrayLike) -> NDArray[np.bool_]:
     """Which runs collapsed: they ended below two thirds of the median accuracy.
@@ -28,7 +31,7 @@ def collapsed(accuracy: ArrayLike) -> NDArray[np.bool_]:
     values = np.asarray(accuracy, dtype=float)
     if values.ndim != 1:
         raise ValueError(f"accuracy has shape {values.shape}; expected [run]")
-    return values < 2 / 3 * np.median(values) if len(values) else np.zeros(0, bool)
+    return values < SHARE * np.median(values) if len(values) else np.zeros(0, bool)
 
 
 def endings(found: Results, *, alpha: float = 0.8) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from kdfair_book.evidence.collapse import SHARE
 from kdfair_book.evidence.effects import share_interval
 from kdfair_book.evidence.group import bootstrap
 from kdfair_book.evidence.sweep import sweep
@@ -22,7 +23,7 @@ def fallen(found: Results) -> list[float]:
     """
     runs = found.runs
     alone = runs.loc[runs["role"] == "nds", "accuracy"].mean()
-    lost = runs["diverged"] | (runs["accuracy"] < 2 / 3 * alone)
+    lost = runs["diverged"] | (runs["accuracy"] < SHARE * alone)
     return sorted(map(float, runs.loc[lost & (runs["role"] == "ds"), "temperature"].unique()))
 
 

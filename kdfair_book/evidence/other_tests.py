@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from kdfair_book.evidence import trends
-from kdfair_book.evidence.claim_tests import Finding, page_finding, path
+from kdfair_book.evidence.claim_tests import Finding, of_trend, page_finding, path
 from kdfair_book.evidence.class_bias import paired_test, teacher_distance
 from kdfair_book.evidence.softening import softmax
 from kdfair_book.evidence.sweep import PAPER_RANGE, NotThere, Sweep, sweep
@@ -60,17 +60,8 @@ def paired_counts(
     reference = found.relative[found.nds if comparison == "SC" else found.teacher]
     students = found.relative[found.ds[:, columns]]
     trend = trends.count_trend(reference, students, alternative=alternative, paired=True)
-    sign = 1 if alternative == "increasing" else -1
-    return Finding(
-        statistic=trend.statistic,
-        p_value=trend.p_value,
-        p_opposite=trend.p_opposite,
-        effect=sign * trend.effect,
-        low=np.nan,
-        high=np.nan,
-        n=len(found.seeds),
-        detail=f"#{comparison} {path(found, columns, trend.counts, '{:d}')}",
-    )
+    detail = f"#{comparison} {path(found, columns, trend.counts, '{:d}')}"
+    return of_trend(trend, alternative, len(found.seeds), detail)
 
 
 def closer_in_probabilities(found: Sweep) -> Finding:
