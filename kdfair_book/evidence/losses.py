@@ -47,7 +47,7 @@ def temperature_effects(
         ``loss``, ``metric`` ("accuracy", "dpd" or "eod"), ``attribute`` ("" for accuracy),
         ``change`` (at high less at low; DPD and EOD corrected for bias), ``low``, ``high`` (its
         95 % interval over test examples and seeds). Fractions. Losses that have :func:`fallen`
-        students at either temperature are left out.
+        students at either temperature are left out. ``attrs`` hold the two temperatures.
     """
     rows = []
     for loss, results in found.items():
@@ -64,4 +64,6 @@ def temperature_effects(
                 one = boot.difference(1, 0, metric)
                 rows.append((loss, metric, attribute, one["corrected"], one["low"], one["high"]))
     columns = ["loss", "metric", "attribute", "change", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame(rows, columns=columns)
+    frame.attrs = {"low": low, "high": high}
+    return frame

@@ -10,39 +10,39 @@ import pandas as pd
 
 from kdfair_book.charts.collapsed import in_words
 from kdfair_book.evidence.benchmarks import FOLDER
-from kdfair_book.evidence.losses import fallen, temperature_effects
+from kdfair_book.evidence.losses import fallen
 from kdfair_book.pages.text import Text, at, listed, spelled_out, table
 from kdfair_core.results import Results
 
 
-def losses_found(found: Mapping[str, Results], *, low: float = 1, high: float = 8) -> Text:
+def losses_found(found: Mapping[str, Results], changes: pd.DataFrame) -> Text:
     """What a rise of temperature changes under each loss, and whether the losses agree.
 
     Parameters
     ----------
     found : mapping of str to Results
         Name of the loss -> its runs.
-    low, high : float
-        The two temperatures that are compared.
+    changes : DataFrame
+        From :func:`kdfair_book.evidence.losses.temperature_effects`.
     """
-    frame = temperature_effects(found, low=low, high=high)
+    low, high = changes.attrs["low"], changes.attrs["high"]
     said, lost = [], []
     for name, results in found.items():
-        rows = frame[frame["loss"] == name]
+        rows = changes[changes["loss"] == name]
         said.append(_changes(name, rows) if len(rows) else f"{name} is left out")
         if there := fallen(results):
             lost.append(f"under {name} at {at(there)}")
     text = (
-        f"**What we found.** From T = {low:g} to T = {high:g}: {'; '.join(said)}. {_agree(frame)}"
+        f"**What we found.** From T = {low:g} to T = {high:g}: {'; '.join(said)}. {_agree(changes)}"
     )
     if lost:
         text += f" **Collapsed or diverged students**: {listed(lost)}."
     return Text(spelled_out(text))
 
 
-def losses_table(found: Mapping[str, Results], *, low: float = 1, high: float = 8) -> Text:
+def losses_table(changes: pd.DataFrame) -> Text:
     """Every change behind :func:`losses_found`, in points, with its 95 % interval."""
-    frame = temperature_effects(found, low=low, high=high)
+    low, high = changes.attrs["low"], changes.attrs["high"]
     rows = [
         {
             "loss": row["loss"],
@@ -50,7 +50,7 @@ def losses_table(found: Mapping[str, Results], *, low: float = 1, high: float = 
             f"T = {high:g} less T = {low:g} (points)": f"{100 * row['change']:+.1f}",
             "95 % interval": f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}",
         }
-        for row in frame.to_dict("records")
+        for row in changes.to_dict("records")
     ]
     return table(pd.DataFrame(rows))
 
@@ -102,7 +102,7 @@ def rate_found() -> Text:
     sound = [row["lr"] for row in rows if row["no_collapse"]]
     first = rows[0]
     at_first = listed(
-        f"{value:.1f} % {'at ' * (where != 'alone')}{where}"
+        f"{value:.1f} % {'at ' * (where != 'alone')}{where.replace('=', ' = ')}"
         for where, value in first["accuracy"].items()
     )
     said = (

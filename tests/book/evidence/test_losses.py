@@ -18,6 +18,12 @@ def setting(at8=None):
     return found
 
 
+def said_of(found):
+    """The sentences and the table of T = 1 against T = 8."""
+    changes = temperature_effects(found, low=1, high=8)
+    return losses_found(found, changes), losses_table(changes)
+
+
 def test_effects_are_differences_between_the_two_temperatures():
     found = setting()
     frame = temperature_effects({"one": found}, low=1, high=8, n_boot=200)
@@ -31,7 +37,7 @@ def test_a_loss_whose_students_all_collapsed_is_named_and_left_out():
     found = {"sound": setting(), "lost": setting(at8=0)}
     assert fallen(found["sound"]) == [] and fallen(found["lost"]) == [8.0]
     assert set(temperature_effects(found, low=1, high=8, n_boot=100)["loss"]) == {"sound"}
-    said = losses_found(found)
+    said, _ = said_of(found)
     assert "; lost is left out." in said
     assert "**Collapsed or diverged students**: under lost at T = 8." in said
     assert "There is nothing to compare." in said
@@ -41,10 +47,11 @@ def test_a_loss_whose_students_all_collapsed_is_named_and_left_out():
 
 def test_losses_that_disagree_are_said_to():
     fine = setting()
-    said = losses_found({"one": fine, "other": setting(at8=fine.y_true)})
+    said, _ = said_of({"one": fine, "other": setting(at8=fine.y_true)})
     assert "for accuracy the intervals of two losses exclude each other" in said
-    assert "overlap for all three measures" in losses_found({"one": fine, "two": setting()})
-    assert "| two | EOD by color |" in losses_table({"one": fine, "two": setting()})
+    said, rows = said_of({"one": fine, "two": setting()})
+    assert "overlap for all three measures" in said
+    assert "| two | EOD by color |" in rows
 
 
 def test_the_figure_has_a_line_a_loss():
