@@ -21,7 +21,7 @@ from kdfair_book.evidence import summaries
 from kdfair_book.evidence.claim_tests import EXTREME, OTHER_ALPHA, Finding
 from kdfair_book.evidence.summaries import Summary
 from kdfair_book.evidence.sweep import PAPER_RANGE, USUAL, NotThere
-from kdfair_book.paper.checks.check import FAIRNESS, N_CLASSES, NAMES, of_role
+from kdfair_book.paper.checks.check import CLASS_STUDIES, FAIRNESS, NAMES, class_count, of_role
 
 RUNS = 5
 """Runs behind each mean, as the paper says."""
@@ -72,7 +72,7 @@ def count_trend(
 def uneven(study: str, attribute: str) -> Finding:
     """More significant classes (#SC) than chance gives."""
     counts = series(study, "sc", LOW, HIGH)["mean"].to_numpy()
-    n = N_CLASSES[study]
+    n = class_count(study)
     test = summaries.more_than_chance(counts, n)
     detail = (
         f"#SC between {counts.min():g} and {counts.max():g} of {n}, {0.05 * n:g} expected by chance"
@@ -146,7 +146,7 @@ def same_under_other_alpha(study: str, attribute: str) -> Finding:
 
 def harder_is_more_affected() -> Finding:
     """Share of affected classes (#SC) against the NDS's error, over pairs of networks."""
-    shares = {s: series(s, "sc", LOW, HIGH)["mean"].mean() / n for s, n in N_CLASSES.items()}
+    shares = {s: series(s, "sc", LOW, HIGH)["mean"].mean() / class_count(s) for s in CLASS_STUDIES}
     errors = {study: 100 - of_role(study, "accuracy", "nds") for study in shares}
     easiest = sorted(shares, key=errors.__getitem__)
     test = summaries.trend_of_order([shares[study] for study in easiest])
@@ -188,7 +188,7 @@ def _path(found: pd.DataFrame, form: str) -> str:
     )
 
 
-_CLASSES = tuple((study, "") for study in N_CLASSES)
+_CLASSES = tuple((study, "") for study in CLASS_STUDIES)
 _INDIVIDUAL = tuple((study, "") for study in ("celeba-smiling", "trifeature", "hatexplain"))
 _UP: dict[str, Any] = {"low": LOW, "high": HIGH}
 _BACK: dict[str, Any] = {"low": HIGH, "high": EXTREME}

@@ -10,19 +10,22 @@ from scipy import stats
 
 from kdfair_book import paper
 
-N_CLASSES = {
-    study: int(paper.fact(f"{data_set}.classes"))
-    for study, data_set in {
-        "cifar10": "cifar10",
-        "svhn": "svhn",
-        "cifar100": "cifar100",
-        "cifar100-densenet": "cifar100",
-        "tiny-imagenet": "tiny-imagenet",
-        "imagenet": "imagenet",
-        "imagenet-vit": "imagenet",
-    }.items()
+CLASS_STUDIES = {
+    "cifar10": "cifar10",
+    "svhn": "svhn",
+    "cifar100": "cifar100",
+    "cifar100-densenet": "cifar100",
+    "tiny-imagenet": "tiny-imagenet",
+    "imagenet": "imagenet",
+    "imagenet-vit": "imagenet",
 }
-"""Study of class bias: its number of classes."""
+"""Study of class bias: its data set."""
+
+
+def class_count(study: str) -> int:
+    """The number of classes of one of :data:`CLASS_STUDIES`, read when asked for."""
+    return int(paper.fact(f"{CLASS_STUDIES[study]}.classes"))
+
 
 NAMES = {
     **paper.STUDY_TITLES,

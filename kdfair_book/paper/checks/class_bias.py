@@ -7,10 +7,11 @@ from scipy import stats
 
 from kdfair_book import paper
 from kdfair_book.paper.checks.check import (
-    N_CLASSES,
+    CLASS_STUDIES,
     NAMES,
     Check,
     by_temperature,
+    class_count,
     listed,
     lowest_at,
     of_role,
@@ -32,7 +33,8 @@ def shares() -> pd.DataFrame:
         Columns study, temperature, alpha, metric ("sc", "tc"), mean (classes), percent, source.
     """
     rows = []
-    for study, classes in N_CLASSES.items():
+    for study in CLASS_STUDIES:
+        classes = class_count(study)
         counts = paper.results(study)
         counts = counts[counts["metric"].isin(["sc", "tc"])]
         rows.append(counts.assign(study=study, percent=100 * counts["mean"] / classes))
@@ -187,7 +189,7 @@ def figure_3() -> Check:
 def all_data_sets() -> Check:
     trends = {
         study: (tau(by_temperature(study, "sc")), tau(by_temperature(study, "tc")))
-        for study in N_CLASSES
+        for study in CLASS_STUDIES
     }
     return Check(
         "all data sets",
@@ -228,7 +230,7 @@ def extremes() -> Check:
 
 def _percent(study: str, metric: str) -> dict[int, float]:
     counts = by_temperature(study, metric)
-    return {t: 100 * count / N_CLASSES[study] for t, count in counts.items()}
+    return {t: 100 * count / class_count(study) for t, count in counts.items()}
 
 
 def complexity() -> Check:
