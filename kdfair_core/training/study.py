@@ -38,6 +38,7 @@ def run_study(
     progress: bool = True,
     ray: str | None = None,
     split: int | None = None,
+    gpus_per_teacher: int = 1,
 ) -> int:
     """Train what is missing of a study, and store each run as its sweep finishes.
 
@@ -74,6 +75,8 @@ def run_study(
         it on this machine.
     split : int, optional
         On Ray, groups of each seed's students.
+    gpus_per_teacher : int
+        Devices that share each teacher: GPUs, or processes on a CPU.
 
     Returns
     -------
@@ -101,22 +104,16 @@ def run_study(
     sweeps = [s for s in plan(study, profile, has=store.has, seeds=seeds) if s.missing]
     if not sweeps:
         return 0
+    how = {"device": device, "compiled": compiled, "data_root": data_root, "progress": progress}
+    parts = asked.count("gpus_per_teacher", gpus_per_teacher)
     if ray is not None:
-        return engine("ray")(
-            sweeps,
-            study,
-            profile,
-            store,
-            address=ray,
-            split=split,
-            device=device,
-            compiled=compiled,
-            time_limit=limit,
-            data_root=data_root,
-            progress=progress,
-        )
+        how |= {"address": ray, "split": split, "gpus_per_teacher": parts, "time_limit": limit}
+        return engine("ray")(sweeps, study, profile, store, **how)
     if split is not None:
         raise ValueError(f"split is {split}, and ray is not given: only tasks on Ray are split")
+    if parts > 1:
+        how |= {"seeds": seeds, "together": together, "time_limit": limit}
+        return engine("data_parallel")(sweeps, study, profile, store, parts, **how)
     options = study.profile(profile).dataset
     if study.load is None:
         dataset = datasets.load(study.dataset, root=data_root, **options)

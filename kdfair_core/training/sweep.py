@@ -23,7 +23,7 @@ from kdfair_core.runs import run_name
 from kdfair_core.studies import recipe_of
 from kdfair_core.training import compiling
 from kdfair_core.training.batches import stable_seed
-from kdfair_core.training.learners import make_learners, to_device
+from kdfair_core.training.learners import Learners, make_learners, to_device
 from kdfair_core.training.loop import read_checkpoint, train
 from kdfair_core.training.machine import environment
 from kdfair_core.training.plan import Identity, Sweep, checkpoint_of
@@ -62,6 +62,7 @@ def train_sweep(
     compiled: bool | None = None,
     soft_loss: LossOf | None = None,
     teacher_logits: np.ndarray | None = None,
+    arrange: Callable[..., Learners] = make_learners,
 ) -> Iterator[list[FinishedRun]]:
     """Train what is missing of a sweep.
 
@@ -87,6 +88,8 @@ def train_sweep(
         In place of the one that the recipe names.
     teacher_logits : float array [training example, class], optional
         What the students learn from, where there is no network to ask; without augmentation.
+    arrange : callable
+        How networks run, in place of :func:`kdfair_core.training.learners.make_learners`.
 
     Yields
     ------
@@ -100,7 +103,7 @@ def train_sweep(
         At the deadline.
     """
     pending = sweep.to_train()
-    one = _Trained(views, build, checkpoints, deadline, tick, compiled, soft_loss)
+    one = _Trained(views, build, checkpoints, deadline, tick, compiled, soft_loss, arrange)
     students = [identity for identity in pending if identity != sweep.teacher]
     lessons: dict[str, str] = {}
     teacher: TeacherOutputs | None = None
@@ -152,6 +155,7 @@ class _Trained:
     tick: Callable[[int], object] | None
     compiled: bool | None
     soft_loss: LossOf | None
+    arrange: Callable[..., Learners]
 
     def train(
         self,
@@ -176,7 +180,7 @@ class _Trained:
             networks = [self.build(identity) for identity in members]
         names = [run_name(identity) for identity in members]
         device, shown = self.views.device, self.views("train", recipe.augment)
-        learners = make_learners(
+        learners = self.arrange(
             networks,
             device,
             seeds=[stable_seed("draws", name) for name in names],
