@@ -110,6 +110,9 @@ class SharedCheckpoint(Checkpoint):
         dist.broadcast_object_list(told, device=torch.device("cpu"))
         return told[0]
 
+    def beside(self) -> list[Checkpoint]:
+        return []  # a teacher is alone
+
     def save(self, meta: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
         if dist.get_rank() == 0:
             self.one.save(meta, tensors)

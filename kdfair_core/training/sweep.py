@@ -24,9 +24,10 @@ from kdfair_core.studies import recipe_of
 from kdfair_core.training import compiling
 from kdfair_core.training.batches import stable_seed
 from kdfair_core.training.learners import Learners, make_learners, to_device
-from kdfair_core.training.loop import read_checkpoint, train
+from kdfair_core.training.loop import train
 from kdfair_core.training.machine import environment
 from kdfair_core.training.plan import Identity, Sweep, checkpoint_of
+from kdfair_core.training.regroup import clear_finished, companies
 from kdfair_core.training.step import Lesson
 from kdfair_core.training.teacher import (
     GivenOutputs,
@@ -167,15 +168,28 @@ class _Trained:
     ) -> Iterator[list[FinishedRun]]:
         """Train the networks of the pending runs side by side.
 
-        A checkpoint belongs to what was requested and remembers who was being trained: a call that
-        was killed while finished runs were stored goes on with the same company.
+        A checkpoint belongs to what was requested and remembers who was being trained. Runs that
+        were begun in another company go on from there (see :mod:`kdfair_core.training.regroup`).
         """
-        recipe = recipe_of(pending[0]["recipe"])
         checkpoint = self.checkpoints(*checkpoint_of(requested)) if self.checkpoints else None
-        members = pending
-        stored = read_checkpoint(checkpoint)
-        if stored:
-            members = [i for i in requested if run_name(i) in set(stored[0]["members"])]
+        everyone, missing = ([run_name(i) for i in some] for some in (requested, pending))
+        finished = set(everyone) - set(missing)
+        for names in companies(checkpoint, everyone, missing):
+            members = [i for i in requested if run_name(i) in names]
+            yield self._train(members, checkpoint, teacher, lessons, networks)
+            if checkpoint:
+                checkpoint.clear()
+                clear_finished(checkpoint, finished := finished | set(names))
+
+    def _train(
+        self,
+        members: list[Identity],
+        checkpoint: Checkpoint | None,
+        teacher: TeacherOutputs | None,
+        lessons: dict[str, str],
+        networks: list[nn.Module] | None,
+    ) -> list[FinishedRun]:
+        recipe = recipe_of(members[0]["recipe"])
         if networks is None or len(members) != len(networks):
             networks = [self.build(identity) for identity in members]
         names = [run_name(identity) for identity in members]
@@ -194,7 +208,7 @@ class _Trained:
                 learners,
                 shown,
                 recipe,
-                seed=pending[0]["seed"],
+                seed=members[0]["seed"],
                 lesson=Lesson.of(members, device, soft_loss),
                 teacher=teacher,
                 checkpoint=checkpoint,
@@ -208,13 +222,10 @@ class _Trained:
             "compiled": learners.compiled,
             "data": self.views.fingerprint,
         }
-        finished = [
+        return [
             finished_run(identity, network, losses, self.views, note | lessons)
             for identity, network, losses in zip(members, learners.finish(), history, strict=True)
         ]
-        yield finished
-        if checkpoint:
-            checkpoint.clear()
 
     def compiles(self, recipe: Any, n_learners: int) -> bool:
         """Whether a training of so many networks runs as compiled programs."""

@@ -1,6 +1,7 @@
 """A teacher that several processes share learns what one process would have learned."""
 
 import os
+import runpy
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -76,8 +77,7 @@ def three(tmp_path_factory):
         for rank in range(3)
     ]
     assert [process.wait(timeout=240) for process in running] == [0, 0, 0]
-    made = {}
-    exec(compile(SHARED, str(script), "exec"), made | {"__name__": "shared"}, made)
+    made = runpy.run_path(str(script))
     return SimpleNamespace(folder=folder, learn=made["learn"], make=made["make_learners"])
 
 
@@ -219,5 +219,5 @@ def test_what_processes_cannot_share_is_named():
     from kdfair_cluster.data_parallel import share_batch_norm
 
     network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2, momentum=None))
-    with pytest.raises(ValueError, match="BatchNorm1d.*cannot be shared"):
+    with pytest.raises(ValueError, match=r"BatchNorm1d.*cannot be shared"):
         share_batch_norm(network, torch.device("cpu"))
