@@ -60,12 +60,12 @@ class SharedLearners(Learners):
         if self.draws:
             torch.manual_seed(stable_seed("draws", self.seeds[i], step, rank))
         examples = torch.tensor([float(len(inputs[0]))], device=inputs[0].device)
-        weight = examples / _summed(examples)
+        whole = _summed(examples)
         logits = self._calls[i](*inputs)
         if len(inputs[0]):
-            loss = loss_of(logits[None], self.parts[i].which) * weight
+            loss = loss_of(logits[None], self.parts[i].which) * examples / whole
         else:  # the last batch may have fewer examples than there are processes
-            loss = logits.float().sum()[None] * 0
+            loss = logits.sum()[None] * 0
         (loss.sum() * processes).backward()  # the gradients' mean over processes is taken
         if not self._checked:
             self._check()
@@ -155,7 +155,7 @@ class _BatchNormOfAll(_BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
             return super().forward(input)
-        wide = input.float()
+        wide = input if input.dtype == torch.float64 else input.float()
         axes = [axis for axis in range(wide.dim()) if axis != 1]
         count = _summed(torch.tensor(wide.numel() / wide.shape[1]))
         mean = _Sum.apply(wide.sum(axes)) / count

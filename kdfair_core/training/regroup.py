@@ -30,17 +30,15 @@ class _Source:
         return {key: a for key, a in self.arrays.items() if key.startswith(f"{name}/")}
 
 
-def companies(
-    own: Checkpoint | None, requested: Sequence[str], pending: Sequence[str]
-) -> Iterator[list[str]]:
+def companies(own: Checkpoint | None, pending: Sequence[str]) -> Iterator[list[str]]:
     """Groups of runs that are trained one after another; ``own`` holds what each begins with.
 
     Parameters
     ----------
     own : Checkpoint or None
         Of this request.
-    requested, pending : sequence of str
-        Names of all runs of the request, and of those that are not stored.
+    pending : sequence of str
+        Names of the runs that are not stored.
 
     Yields
     ------

@@ -172,10 +172,10 @@ class _Trained:
         were begun in another company go on from there (see :mod:`kdfair_core.training.regroup`).
         """
         checkpoint = self.checkpoints(*checkpoint_of(requested)) if self.checkpoints else None
-        everyone, missing = ([run_name(i) for i in some] for some in (requested, pending))
-        finished = set(everyone) - set(missing)
-        for names in companies(checkpoint, everyone, missing):
-            members = [i for i in requested if run_name(i) in names]
+        by_name = {run_name(identity): identity for identity in pending}
+        finished = {run_name(identity) for identity in requested} - set(by_name)
+        for names in companies(checkpoint, list(by_name)):
+            members = [by_name[name] for name in names]
             yield self._train(members, checkpoint, teacher, lessons, networks)
             if checkpoint:
                 checkpoint.clear()
