@@ -25,7 +25,8 @@ from kdfair_cluster.schedule import Task, tasks, usual_split
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Study
 from kdfair_core.training.learners import STACK
-from kdfair_core.training.plan import Sweep
+from kdfair_core.training.plan import Sweep, checkpoint_of
+from kdfair_core.training.regroup import clear_finished
 
 HERE = "local"
 """In place of an address: start Ray on this machine."""
@@ -108,6 +109,10 @@ def run_on_ray(
         driver = _Driver(ray, job, todo, store, gpus)
         driver.run(progress=progress)
         written = len(_stored(store, sweeps) - before)
+        finished = store.names(study.name, profile)
+        for sweep in sweeps:  # what was begun in other groups
+            own = store.checkpoint(*checkpoint_of(list(sweep.students)))
+            clear_finished((own, *own.beside()), finished)
     if driver.failed:
         named = "; ".join(f"{name}: {why}" for name, why in driver.failed.items())
         raise TasksFailed(

@@ -7,7 +7,7 @@ on together, those at another step after them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,12 +68,12 @@ def companies(own: Checkpoint | None, pending: Sequence[str]) -> Iterator[list[s
         yield names
 
 
-def clear_finished(own: Checkpoint, finished: set[str]) -> None:
-    """Forget checkpoints beside this one that hold nothing but finished runs."""
-    for other in own.beside():
-        found = _read(other)
+def clear_finished(checkpoints: Iterable[Checkpoint], finished: set[str]) -> None:
+    """Forget checkpoints that hold nothing but finished runs."""
+    for checkpoint in checkpoints:
+        found = _read(checkpoint)
         if found and set(found[0]["members"]) <= finished:
-            other.clear()
+            checkpoint.clear()
 
 
 def _read(checkpoint: Checkpoint) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:

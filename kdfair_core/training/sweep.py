@@ -179,7 +179,7 @@ class _Trained:
             yield self._train(members, checkpoint, teacher, lessons, networks)
             if checkpoint:
                 checkpoint.clear()
-                clear_finished(checkpoint, finished := finished | set(names))
+                clear_finished(checkpoint.beside(), finished := finished | set(names))
 
     def _train(
         self,

@@ -10,7 +10,7 @@ from kdfair_core import datasets
 from kdfair_core.checkpoints import FORMAT, Checkpoint
 from kdfair_core.runs import RunStore, run_name
 from kdfair_core.training.plan import plan
-from kdfair_core.training.regroup import companies
+from kdfair_core.training.regroup import clear_finished, companies
 from kdfair_core.training.running import store_runs
 from kdfair_core.training.study import catalogue_networks, pick_device
 from kdfair_core.training.sweep import train_sweep
@@ -154,6 +154,12 @@ def test_each_run_is_taken_from_where_it_went_furthest(tmp_path):
     own.clear()
     assert next(made) == ["y"]
     assert own.load()[0]["step"] == 4 and own.load()[0]["seconds"] == 2.0
-    own.clear()
+    clear_finished((own, *own.beside()), set("xyz"))
+    assert own.load() is None
     assert next(made) == ["v"] and own.load() is None
     assert next(made, None) is None
+    clear_finished(own.beside(), set("uxyz"))
+    assert sorted(path.name[:13] for path in tmp_path.iterdir()) == [
+        "students-s0-d",
+        "students-s1-c",
+    ]
