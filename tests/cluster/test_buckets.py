@@ -200,6 +200,8 @@ def forbidding(monkeypatch, tmp_path):
     refused = ["PUT"]
 
     class Server(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # whose clients ask before they send
+
         def answer(self):
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             code = 403 if self.command in refused else 404 if self.command == "HEAD" else 200
@@ -207,6 +209,7 @@ def forbidding(monkeypatch, tmp_path):
             body = f"<{said if code == 403 else 'ListBucketResult></ListBucketResult'}>".encode()
             self.send_response(code)
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Connection", "close")
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
