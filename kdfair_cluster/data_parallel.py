@@ -107,7 +107,7 @@ class SharedCheckpoint(Checkpoint):
         told: list[Any] = [None]
         if dist.get_rank() == 0:
             told = [self.one.load(**how)]
-        dist.broadcast_object_list(told, device=torch.device("cpu"))
+        dist.broadcast_object_list(told, src=0, device=torch.device("cpu"))
         return told[0]
 
     def beside(self) -> list[Checkpoint]:

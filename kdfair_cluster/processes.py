@@ -197,8 +197,8 @@ def _train(
     tell: Callable[..., None],
 ) -> None:
     gpus = job.device == "cuda"
-    # all are on this machine
-    os.environ.setdefault("NCCL_SOCKET_IFNAME" if gpus else "GLOO_SOCKET_IFNAME", "lo")
+    for library in ("GLOO", "NCCL"):  # all are on this machine
+        os.environ.setdefault(f"{library}_SOCKET_IFNAME", "lo")
     torch.set_num_threads(threads)
     device = pick_device(f"cuda:{rank}" if gpus else job.device)
     if gpus:

@@ -62,6 +62,8 @@ def train_task(job: Job, task: Task, report: Callable[[str, int], Any] | None = 
             train_claimed([task.sweep], store, train, deadline=job.deadline(), skipped=skipped)
     except OutOfTime:
         return "out of time"
+    if report:
+        report(task.name, steps)
     return "trained"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,11 +88,12 @@ def run_study(
     ------
     ValueError
         For a study, profile, seed, temperature, alpha, soft_scale, precision, number of seeds
-        together, time limit or device that cannot be.
+        together, number of devices, time limit or device that cannot be.
     DatasetMissing
         If the data set is not there.
     """
     limit = asked.minutes(time_limit)
+    parts = asked.count("gpus_per_teacher", gpus_per_teacher)
     study = studies.get(study) if isinstance(study, str) else study
     study = narrowed(
         study,
@@ -104,15 +106,15 @@ def run_study(
     sweeps = [s for s in plan(study, profile, has=store.has, seeds=seeds) if s.missing]
     if not sweeps:
         return 0
-    how = {"device": device, "compiled": compiled, "data_root": data_root, "progress": progress}
-    parts = asked.count("gpus_per_teacher", gpus_per_teacher)
+    how: dict[str, Any] = {"device": device, "compiled": compiled, "data_root": data_root}
+    how |= {"progress": progress, "time_limit": limit}
     if ray is not None:
-        how |= {"address": ray, "split": split, "gpus_per_teacher": parts, "time_limit": limit}
+        how |= {"address": ray, "split": split, "gpus_per_teacher": parts}
         return engine("ray")(sweeps, study, profile, store, **how)
     if split is not None:
         raise ValueError(f"split is {split}, and ray is not given: only tasks on Ray are split")
     if parts > 1:
-        how |= {"seeds": seeds, "together": together, "time_limit": limit}
+        how |= {"seeds": [sweep.seed for sweep in sweeps], "together": together}
         return engine("data_parallel")(sweeps, study, profile, store, parts, **how)
     options = study.profile(profile).dataset
     if study.load is None:

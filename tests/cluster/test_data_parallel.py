@@ -192,7 +192,7 @@ def test_the_command_shares_teachers_and_trains_the_rest(tmp_path, capsys):
     assert cli.main([*command, "--gpus-per-teacher", "2", "--device", "cpu"]) == 0
     out, err = capsys.readouterr()
     assert "made/smoke: 3 runs written" in out
-    assert "teachers on 2 devices" in err
+    assert "made/smoke, teachers on 2 devices: 16.0step" in err
     runs = RunStore(tmp_path / "runs").runs("made", "smoke")
     assert [run.info.get("processes") for run in runs] == [2, None, None]
 
