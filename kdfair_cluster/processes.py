@@ -160,7 +160,7 @@ def main() -> None:
     """What such a process does."""
     source, lines = sys.stdin.buffer, os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a study prints is no message
-    part = pickle.loads(source.read(int.from_bytes(source.read(8), "little")))
+    part: tuple[Any, ...] = pickle.loads(source.read(int.from_bytes(source.read(8), "little")))
     threading.Thread(target=_end_with, args=(source,), daemon=True).start()
 
     def tell(**said: Any) -> None:
@@ -168,7 +168,7 @@ def main() -> None:
         lines.flush()
 
     try:
-        _train(*part, tell)
+        _train(*part, tell=tell)
     except Finished:
         tell(done=True)
     except OutOfTime:
@@ -194,6 +194,7 @@ def _train(
     processes: int,
     threads: int,
     meeting: str,
+    *,
     tell: Callable[..., None],
 ) -> None:
     gpus = job.device == "cuda"

@@ -157,11 +157,12 @@ def load_imagenet(
     for part, n in (("train", n_train), ("val", n_test)):
         files = [_images(folder / part / name) for name in classes]
         y = np.repeat(np.arange(len(classes)), [len(found) for found in files]).astype(np.int64)
-        x: ImageFiles | Rows = ImageFiles([p for found in files for p in found], size, resize)
+        images = ImageFiles([path for found in files for path in found], size, resize)
+        x: ImageFiles | Rows = images
         array = root / f"imagenet-{part}-{size}-of-{resize}.npy"
         if pack or (pack is None and (n is None or array.exists())):
             try:
-                x = Rows(packed(x, array), np.arange(len(y)))
+                x = Rows(packed(images, array), np.arange(len(y)))
             except DiskFull as error:
                 if pack:
                     raise
