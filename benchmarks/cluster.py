@@ -14,12 +14,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -123,6 +125,18 @@ def killed(folder: Path, cluster: Any, *, kill: bool) -> tuple[float, int]:
     return time.perf_counter() - began, len(log.read_text().splitlines())
 
 
+def node(cores: int) -> dict[str, int]:
+    """A node's cores and its agents' ports: Ray waits 15 seconds for agents to choose their own."""
+    agents = ("metrics_agent", "metrics_export", "dashboard_agent_listen", "runtime_env_agent")
+    ports = {}
+    with ExitStack() as held:
+        for agent in agents:
+            unused = held.enter_context(socket.socket())
+            unused.bind(("127.0.0.1", 0))
+            ports[f"{agent}_port"] = unused.getsockname()[1]
+    return {"num_cpus": cores, **ports}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
@@ -132,9 +146,9 @@ def main() -> None:
     import ray
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    cluster = Cluster(initialize_head=True, head_node_args=node(0))
     for _ in range(2):
-        cluster.add_node(num_cpus=1)
+        cluster.add_node(**node(1))
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         rows = overhead(folder, options.rounds, cluster)

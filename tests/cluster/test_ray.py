@@ -1,5 +1,6 @@
 """Sweeps on a Ray cluster of two nodes on this machine, one of which is killed now and then."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -101,6 +102,20 @@ def patiently(start):
     return start()
 
 
+AGENTS = ("metrics_agent", "metrics_export", "dashboard_agent_listen", "runtime_env_agent")
+
+
+def node(cores):
+    """A node's cores and its agents' ports: Ray waits 15 seconds for agents to choose their own."""
+    ports = {}
+    with contextlib.ExitStack() as held:
+        for agent in AGENTS:
+            unused = held.enter_context(socket.socket())
+            unused.bind(("127.0.0.1", 0))
+            ports[f"{agent}_port"] = unused.getsockname()[1]
+    return {"num_cpus": cores, **ports}
+
+
 @pytest.fixture(scope="module")
 def cluster():
     """A head without cores and two nodes of one."""
@@ -108,8 +123,8 @@ def cluster():
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    started = patiently(lambda: Cluster(initialize_head=True, head_node_args={"num_cpus": 0}))
-    nodes = [patiently(lambda: started.add_node(num_cpus=1)) for _ in range(2)]
+    started = patiently(lambda: Cluster(initialize_head=True, head_node_args=node(0)))
+    nodes = [patiently(lambda: started.add_node(**node(1))) for _ in range(2)]
     ray.init(started.address, log_to_driver=False)
     yield SimpleNamespace(cluster=started, nodes=nodes, address=started.address)
     ray.shutdown()
@@ -159,7 +174,7 @@ def test_a_killed_node_costs_what_came_after_its_last_checkpoint(cluster, made, 
                 time.sleep(0.05)
             assert not going.done()
             cluster.cluster.remove_node(cluster.nodes.pop(0), allow_graceful=False)
-            cluster.nodes.append(patiently(lambda: cluster.cluster.add_node(num_cpus=1)))
+            cluster.nodes.append(patiently(lambda: cluster.cluster.add_node(**node(1))))
         written = going.result(timeout=180)
     assert written == 2 * 4 + 1
     once = written * EPOCHS * STEPS
@@ -204,7 +219,7 @@ def test_a_full_disk_on_a_node_loses_nothing_that_is_stored(cluster, made, tmp_p
 def test_a_node_s_devices_share_a_teacher(cluster, made, tmp_path):
     store, alone = RunStore(tmp_path / "runs"), RunStore(tmp_path / "alone")
     how = {"seeds": [0], "progress": False}
-    wide = patiently(lambda: cluster.cluster.add_node(num_cpus=2))
+    wide = patiently(lambda: cluster.cluster.add_node(**node(2)))
     try:
         ray = {"ray": cluster.address, "gpus_per_teacher": 2}
         assert run_study(made.write(), "smoke", store=store, **ray, **how) == 4
