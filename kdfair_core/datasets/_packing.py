@@ -170,10 +170,13 @@ class _Writer:
         self.process: subprocess.Popen | None = None
         if not alone:
             environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-            command = [sys.executable, "-c", _PROGRAM]
-            pipe = subprocess.PIPE
             self.process = subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, text=True, env=environment
+                [sys.executable, "-c", _PROGRAM],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for this process
             )
 
     def __enter__(self) -> _Writer:
