@@ -55,9 +55,9 @@ CHANGES: dict[str, dict[str, Any]] = {
     "without T squared": {"soft_scale": "none"},
 }
 OWN, OTHERS, MORE = "its own", "others, 1 to 4", "others, 5 to 8"
-TRIALS = [("as published", OWN)]
-TRIALS += [(change, OWN) for change in CHANGES if change != "as published"]
+TRIALS = [("as published", OWN), ("half the learning rate", OWN)]
 TRIALS += [("as published", OTHERS), ("as published", MORE)]
+TRIALS += [(change, OWN) for change in reversed(CHANGES) if change not in dict(TRIALS)]
 TRIALS += [("half the learning rate", OTHERS), ("half the learning rate", MORE)]
 EVERY = 50  # steps between two looks at units that are silent
 OUT = Path(__file__).parents[1] / "data" / "benchmarks" / "collapse.json"
