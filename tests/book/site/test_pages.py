@@ -98,8 +98,8 @@ def test_without_scripts_pictures_and_numbers_stand(visit):
     assert page.locator(".kd-dial").count() == 0
 
 
-def test_every_figure_says_what_it_shows_and_where_it_is_from(visit):
-    _, page = visit(STUDY)
+def test_every_figure_says_what_it_shows_and_where_it_is_from(study):
+    page = study.page
     for panel in page.locator(".kd-panel").all():
         assert len(panel.get_attribute("aria-label")) > 40
     badges = page.locator(".kd-figure .kd-badge").all_text_contents()
@@ -107,8 +107,8 @@ def test_every_figure_says_what_it_shows_and_where_it_is_from(visit):
     assert all(b.strip().startswith(("measured here (", "reported by the paper")) for b in badges)
 
 
-def test_numbers_and_picture_can_be_taken_away(visit):
-    _, page = visit(STUDY + "#T=4")
+def test_numbers_and_picture_can_be_taken_away(study):
+    page = study.page
     figure = page.locator(".kd-figure").first
     with page.expect_download() as download:
         figure.get_by_role("button", name="Download the numbers as CSV").click()
