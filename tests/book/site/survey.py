@@ -114,8 +114,8 @@ def visit_all(
         page.evaluate(Axe().axe_script)
         for theme in themes:
             page.emulate_media(color_scheme=theme)
+            page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
             page.evaluate(SETTLED)  # colors that are still changing are nobody's
-            found["theme", theme] = page.evaluate("document.documentElement.dataset.theme")
             found["axe", theme] = violations(page)
             found["wide", theme] = [width] if scroll_width(page) > width else []
         found |= unfolded(page, name)

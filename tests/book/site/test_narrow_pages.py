@@ -28,11 +28,6 @@ def test_no_page_has(survey, finding):
     assert where(survey, finding) == {}
 
 
-def test_each_page_was_seen_in_both_themes(survey):
-    for name, page in survey.items():
-        assert (page["theme", "light"], page["theme", "dark"]) == ("light", "dark"), name
-
-
 def test_the_dial_covers_no_text_on_a_first_screen(survey):
     assert sum(page["dials"] for page in survey.values()) > 12
     assert {name: page["covered"] for name, page in survey.items() if page["covered"]} == {}

@@ -27,11 +27,6 @@ def test_no_page_has(survey, finding):
     assert where(survey, finding) == {}
 
 
-def test_each_page_was_seen_in_both_themes(survey):
-    for name, page in survey.items():
-        assert (page["theme", "light"], page["theme", "dark"]) == ("light", "dark"), name
-
-
 def test_pages_are_light(survey, book):
     """Over the wire, compressed: the first page with all that it loads, then what others add."""
     assert survey[FIRST]["weight"] < 1_500_000
