@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kdfair_book import paper
-from kdfair_book.evidence.group import bootstrap
+from kdfair_book.evidence.group import all_models, position
 from kdfair_book.evidence.individual import pairs_of
 from kdfair_book.evidence.regime import regime
 from kdfair_book.evidence.softening import softmax
@@ -133,18 +133,17 @@ def _counts(found: Sweep) -> list[dict[str, Any]]:
 
 
 def _groups(found: Sweep, attribute: str, n_boot: int, seed: int) -> list[dict[str, Any]]:
-    models = _models(found)
-    boot = bootstrap(
-        found.results, attribute, [runs for _, _, runs in models], n_boot=n_boot, seed=seed
-    )
+    boot, models = all_models(found.results, attribute, n_boot=n_boot, seed=seed)
+    alone = position(models, found, "nds")
     rows = []
     for metric in ("dpd", "eod"):
-        for k, (role, t, _) in enumerate(models):
+        for role, t, _ in _models(found):
+            k = position(models, found, role, t)
             one = boot.interval(k, metric)
             row = _row(metric, attribute, role, t, one["corrected"], one["low"], one["high"])
             rows.append(row | {"raw": one["value"], "chance": one["chance"]})
             if role == "ds":
-                two = boot.difference(k, 1, metric)
+                two = boot.difference(k, alone, metric)
                 ends = (two["corrected"], two["low"], two["high"])
                 row = _row(metric, attribute, "difference", t, *ends)
                 rows.append(row | {"raw": two["difference"]})

@@ -6,6 +6,7 @@ seeds alone could explain is called that.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ import pandas as pd
 from kdfair_book import paper
 from kdfair_book.charts.paper import one_accuracy
 from kdfair_book.charts.study import DISTANCES, METRICS, at_setting
-from kdfair_book.evidence import collapse
-from kdfair_book.pages.text import SCALES, Text, at, listed, network
+from kdfair_book.evidence import NotThere, collapse, sweep
+from kdfair_book.evidence.equal_accuracy import at_equal_accuracy
+from kdfair_book.pages.text import SCALES, Text, at, listed, network, signed
 from kdfair_core import metrics
 from kdfair_core.results import Results
 
@@ -143,7 +145,40 @@ def scales(found: Results, *, alpha: float = 0.8) -> Text:
             f"{1 - alpha:.1g}, whose gradient is that fraction of the student alone's, and it is "
             "trained no longer."
         )
-    return Text(text)
+    told = "\n".join(f"- {line}" for line in _at_equal_accuracy(found, alpha))
+    return Text(f"{text}\n\n{told}" if told else text)
+
+
+def _at_equal_accuracy(found: Results, alpha: float) -> Iterator[str]:
+    """For each attribute, whether the lost accuracy explains what EOD gains without the factor."""
+    for attribute in found.attributes:
+        by = attribute.replace("_", " ")
+        try:
+            both = (sweep(found, alpha=alpha, soft_scale=scale) for scale in ("T2", "none"))
+            one = at_equal_accuracy(*both, attribute)
+        except NotThere:
+            continue
+        said = (
+            f"**EOD by {by}**, without the factor less with it: {signed(one.total)} points, mean "
+            "over the temperatures above 1"
+        )
+        if not one.comparable:
+            yield (
+                f"{said}. Every student without it is less accurate than every student with it, so "
+                "no two can be compared at equal accuracy: the lost accuracy may explain all of it."
+            )
+            continue
+        ends = f"{signed(one.step)} (95 % interval {signed(one.low)} to {signed(one.high)})"
+        if one.low > 0:
+            rest = "so the lost accuracy does not explain all of it"
+        elif one.high < 0:
+            rest = "so the lost accuracy explains more than all of it"
+        else:
+            rest = "so the lost accuracy can explain all of it"
+        yield (
+            f"{said}; at equal accuracy, by a straight line of EOD on accuracy in each seed, "
+            f"{ends}: {rest}."
+        )
 
 
 def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
