@@ -48,8 +48,8 @@ def effects(found: Sweep, *, n_boot: int = 1000, seed: int = 0) -> pd.DataFrame:
         "nds", "ds", or "difference": DS less NDS), ``T`` (NaN for teacher and NDS), ``value``,
         ``low`` and ``high`` (95 %), ``raw`` (as measured, where ``value`` is corrected),
         ``chance`` and ``chance_high`` (what is expected where nothing differs, and its upper
-        97.5 % point for counts; of individual unfairness, that of answers dealt at random) and ``paper`` (the paper's number). Fractions; #SC, #TC and the
-        individual measure as they are.
+        97.5 % point for counts; of individual unfairness, that of answers dealt at random) and
+        ``paper`` (the paper's number). Fractions; #SC, #TC and the individual measure as they are.
     """
     found.need_seeds()
     rows = [*_shares(found, seed), *_counts(found)]
