@@ -63,8 +63,8 @@ class Figure:
     """Panels under one dial, with badge, caption, numbers and a text for each temperature.
 
     Shown in JupyterLab it is a Vega-Lite chart with a slider of its own. While the book is
-    built (environment variable ``KDFAIR_BOOK``) it is a ``<figure>`` that the page brings
-    alive, and that is a picture with its numbers where there is no JavaScript.
+    built (environment variable ``KDFAIR_BOOK``) it is a ``<figure>``: interactive with JavaScript,
+    a picture with its numbers without.
 
     A figure whose ``readout`` is one sentence has no dial.
 

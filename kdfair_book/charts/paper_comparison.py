@@ -28,7 +28,7 @@ def beside_paper(
     alpha: float | None = None,
     soft_scale: str | None = None,
 ) -> Figure:
-    """Our distilled students beside the paper's: change against each one's own NDS.
+    """Measured distilled students beside the paper's: change from their own student alone (NDS).
 
     Absolute numbers, which differ in scale, are in the figure's table. Parameters are those of
     :func:`.study.fairness`.

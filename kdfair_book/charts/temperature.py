@@ -193,7 +193,7 @@ def against_temperature(
     zero: bool = False,
     seeds: pd.DataFrame | None = None,
 ) -> Any:
-    """Lines over the temperature, level lines for what has none, and the dial's place.
+    """Lines against temperature, level lines for models without one, and the dial's place.
 
     Parameters
     ----------

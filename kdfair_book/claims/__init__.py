@@ -10,7 +10,7 @@ A verdict is one of
 - "not measured": the runs that the test needs are not there.
 
 The tests, their directions, temperatures and smallest effects stand in :data:`CLAIMS`; they were
-fixed before any result was looked at. Nobody types a verdict.
+fixed before any result was looked at. Every verdict is computed.
 """
 
 from kdfair_book.claims.other_tests import by_other_tests
