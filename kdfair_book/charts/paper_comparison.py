@@ -79,7 +79,8 @@ def beside_paper(
             "How much the distilled student gains or loses against the student trained without a "
             "teacher, in percentage points: here, and as the paper reports. Zero is no change. "
             "The two differ in size, data or training, so *compare the shapes, not the heights*; "
-            "the absolute numbers, with standard deviations over seeds, are in the table. "
+            "the absolute numbers, with standard deviations over seeds, are in the table. EOD and "
+            "DPD are as measured, not bias-corrected, as the paper's are. "
             + collapsed.caption(fallen)
         ),
         badge=results.profile,

@@ -138,12 +138,12 @@ def _temperature(sweeps: list[Sweep]) -> Advice:
         f"{np.median(list(by_study.values())):.0f} % at T = {t:g}" for t, by_study in left.items()
     )
     more = [
-        f"{-share:.0f} % at T = {t:g} on {study}"
+        f"on {study} at T = {t:g}, {-share:.0f} % more"
         for t, by_study in left.items()
         for study, share in by_study.items()
         if share < 0
     ]
-    adds = f"; it adds disagreements, {in_a_list(more)}" if more else ""
+    adds = f"; some disagree more often ({in_a_list(more)})" if more else ""
     return Advice(
         "Temperature",
         "Start between T = 4 and T = 10; do not stay at T = 1, and look twice above T = 20.",

@@ -165,7 +165,7 @@ def squared(found: list[Results]) -> Answer | None:
             rows.append(Interval(f"{title_of(one)}, {by}", *ends))
             if gap["low"] > surest:
                 had, has = (100 * boot.interval(k, "eod")["corrected"] for k in (with_, without))
-                example = f"{title_of(one)} by {by}, from {had:.1f} to {has:.1f} %"
+                example = f"on {title_of(one)} by {by} from {had:.1f} to {has:.1f} %"
                 surest = gap["low"]
             equal.append((by, at_equal_accuracy(one, other, attribute)))
         accuracy = one.results.runs["accuracy"].to_numpy()
@@ -178,16 +178,15 @@ def squared(found: list[Results]) -> Answer | None:
     return Answer(
         name="factor",
         number=(
-            f"gaps {low:.0f} to {high:.0f} points wider without it, for "
+            f"{low:.0f} to {high:.0f} points wider gaps, "
             f"{how_many(len(sure), len(rows))} attributes"
         ),
         claim="The factor T² matters.",
         sentence=(
             "The teacher's part of the loss is usually multiplied by T², the temperature squared. "
-            f"Without it, at T = {AT:g}, errors fall less evenly on groups: EOD (equalized odds "
-            f"difference, the larger gap in error rates) grows (surest: {example}), and students "
-            f"end less accurate than without a teacher in {how_many(worse, len(used))} studies. "
-            f"{_at_equal_accuracy(equal)}The paper does not say whether it used the factor."
+            f"Without it, at T = {AT:g}, the gap in error rates between groups (EOD, equalized "
+            f"odds difference) grows: {example}. Students also end less accurate than without a "
+            f"teacher in {how_many(worse, len(used))} studies{_at_equal_accuracy(equal)}."
         ),
         rows=rows,
         unit="EOD without T² less EOD with it (points)",
@@ -201,10 +200,10 @@ def _at_equal_accuracy(equal: list[tuple[str, AtEqualAccuracy]]) -> str:
     """How much wider gaps are at equal accuracy, where that can be compared."""
     known = [(name, one) for name, one in equal if one.comparable]
     if not known:
-        return "Whether the lost accuracy alone explains the wider gaps is not known. "
+        return ", which alone may explain it"
     told = (f"{100 * one.step:.0f} of {100 * one.total:.0f} points ({name})" for name, one in known)
-    rest = "" if len(known) == len(equal) else "; elsewhere that cannot be compared"
-    return f"At equal accuracy there remain {listed(told)}{rest}. "
+    rest = "" if len(known) == len(equal) else ", where that can be compared"
+    return f"; at equal accuracy{rest}, {listed(told)} remain"
 
 
 def gain(found: list[Results]) -> Answer | None:
@@ -289,9 +288,9 @@ def not_known(card: pd.DataFrame) -> Text:
         f"**What is not known.** Whether distillation makes models fairer: {open_} of {len(fair)} "
         f"tests of differences between groups are undecided{_deciding(fair)}.",
         "Which classes are affected: counts say how many, not which.",
-        "Whether the paper's sentences hold where the paper looked: "
-        f"{_in_regime(inside, len(same))} in its regime, with accuracy and gain near its own.",
-        "[What would decide each of them](claims.ipynb) is on the scorecard.",
+        "Whether the paper's sentences hold at its own accuracies and gains (its regime): "
+        f"{_in_regime(inside, len(same))} near them.",
+        "[What would decide each](claims.ipynb) is on the scorecard.",
     ]
     return Text(" ".join(said))
 

@@ -106,7 +106,10 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
     if fallen:
         lines.append(f"- {fallen}")
     by = attribute.replace("_", " ")
-    return Text(f"**What came out, by {by}** ({SCALES[soft_scale]}):\n\n" + "\n".join(lines))
+    return Text(
+        f"**What came out, by {by}** ({SCALES[soft_scale]}). EOD and DPD are as measured here, as the "
+        "paper prints them; figure and table above give them bias-corrected.\n\n" + "\n".join(lines)
+    )
 
 
 def collapsed(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:

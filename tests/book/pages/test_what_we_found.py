@@ -128,7 +128,7 @@ def test_what_is_not_known_is_counted_on_the_scorecard():
     assert f"{undecided} of {len(fair)} {of_groups}" in said
     inside = sum(regime(results.load(name)).same for name in STUDIES)
     named = "none of the" if inside == 0 else first.how_many(inside, len(STUDIES))
-    assert f"where the paper looked: {named}" in said
+    assert f"(its regime): {named}" in said
 
 
 def test_regime_and_headlines_are_said_in_numbers(opening):
@@ -146,7 +146,7 @@ def test_the_factors_effect_is_said_at_equal_accuracy_too(opening):
     one, other = (sweep(results.load("trifeature"), soft_scale=s) for s in ("T2", "none"))
     by = at_equal_accuracy(one, other, "texture")
     assert f"{100 * by.step:.0f} of {100 * by.total:.0f} points (texture)" in factor
-    assert "elsewhere that cannot be compared" in factor
+    assert "at equal accuracy, where that can be compared, " in factor
 
 
 def test_what_would_decide_the_undecided_is_counted():
