@@ -107,8 +107,9 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
         lines.append(f"- {fallen}")
     by = attribute.replace("_", " ")
     return Text(
-        f"**What came out, by {by}** ({SCALES[soft_scale]}). EOD and DPD are as measured here, as the "
-        "paper prints them; figure and table above give them bias-corrected.\n\n" + "\n".join(lines)
+        f"**What came out, by {by}** ({SCALES[soft_scale]}). EOD and DPD are as measured here, as "
+        "the paper prints them; figure and table above give them bias-corrected.\n\n"
+        + "\n".join(lines)
     )
 
 
