@@ -102,9 +102,10 @@ def fairness_intervals(
     """
     boot, models = all_models(results, attribute, n_boot=n_boot, seed=seed)
     floor = _floor(results, attribute)
+    settings: list[dict[Any, Any]] = models.to_dict("records")
     rows = []
     for metric in METRICS:
-        for model, setting in enumerate(models.to_dict("records")):
+        for model, setting in enumerate(settings):
             found = boot.interval(model, metric, level=level)
             by_run = boot.by_run(model, metric)
             rows.append(

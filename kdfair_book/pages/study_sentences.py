@@ -158,8 +158,8 @@ def _at_equal_accuracy(found: Results, alpha: float) -> Iterator[str]:
     for attribute in found.attributes:
         by = attribute.replace("_", " ")
         try:
-            both = (sweep(found, alpha=alpha, soft_scale=scale) for scale in ("T2", "none"))
-            one = at_equal_accuracy(*both, attribute)
+            scaled, plain = (sweep(found, alpha=alpha, soft_scale=s) for s in ("T2", "none"))
+            one = at_equal_accuracy(scaled, plain, attribute)
         except NotThere:
             continue
         said = (
