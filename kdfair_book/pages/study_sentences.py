@@ -6,7 +6,6 @@ seeds alone could explain is called that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -149,12 +148,12 @@ def scales(found: Results, *, alpha: float = 0.8) -> Text:
             f"{1 - alpha:.1g}, whose gradient is that fraction of the student alone's, and it is "
             "trained no longer."
         )
-    told = "\n".join(f"- {line}" for line in _at_equal_accuracy(found, alpha))
-    return Text(f"{text}\n\n{told}" if told else text)
+    return Text(text + _at_equal_accuracy(found, alpha))
 
 
-def _at_equal_accuracy(found: Results, alpha: float) -> Iterator[str]:
-    """For each attribute, whether the lost accuracy explains what EOD gains without the factor."""
+def _at_equal_accuracy(found: Results, alpha: float) -> str:
+    """Whether the lost accuracy explains what EOD gains without the factor, by attribute."""
+    told, never = [], []
     for attribute in found.attributes:
         by = attribute.replace("_", " ")
         try:
@@ -162,27 +161,27 @@ def _at_equal_accuracy(found: Results, alpha: float) -> Iterator[str]:
             one = at_equal_accuracy(scaled, plain, attribute)
         except NotThere:
             continue
-        said = (
-            f"**EOD by {by}**, without the factor less with it: {signed(one.total)} points, mean "
-            "over the temperatures above 1"
-        )
         if not one.comparable:
-            yield (
-                f"{said}. Every student without it is less accurate than every student with it, so "
-                "no two can be compared at equal accuracy: the lost accuracy may explain all of it."
-            )
+            never.append(f"{signed(one.total)} points by {by}")
             continue
-        ends = f"{signed(one.step)} (95 % interval {signed(one.low)} to {signed(one.high)})"
-        if one.low > 0:
-            rest = "so the lost accuracy does not explain all of it"
-        elif one.high < 0:
-            rest = "so the lost accuracy explains more than all of it"
-        else:
-            rest = "so the lost accuracy can explain all of it"
-        yield (
-            f"{said}; at equal accuracy, by a straight line of EOD on accuracy in each seed, "
-            f"{ends}: {rest}."
+        told.append(
+            f"{signed(one.step)} (95 % interval {signed(one.low)} to {signed(one.high)}) of "
+            f"{signed(one.total)} points by {by}"
         )
+    said = ""
+    if told:
+        said += (
+            " **EOD at equal accuracy:** without the factor it is higher by "
+            f"{listed(told)}; over the temperatures above 1, from a straight line of EOD on "
+            "accuracy in each seed. Where an interval includes zero, lost accuracy can explain all."
+        )
+    if never:
+        said += (
+            f" **EOD rises too** without the factor ({listed(never)}, mean over the "
+            "temperatures above 1). Every student without it is less accurate than every student "
+            "with it: none can be compared at equal accuracy, and lost accuracy may explain it all."
+        )
+    return said
 
 
 def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:

@@ -8,6 +8,7 @@ import pytest
 
 from kdfair_book.evidence import NotThere, sweep
 from kdfair_book.evidence.equal_accuracy import at_equal_accuracy
+from kdfair_book.pages.study_sentences import scales
 from kdfair_core import results
 
 T = (1.0, 2.0, 4.0, 8.0, 20.0)
@@ -72,6 +73,18 @@ def test_what_is_published():
     texture = at_equal_accuracy(with_, without, "texture")
     assert 30.0 not in texture.temperatures  # one training collapsed there
     assert 0 < texture.low < texture.step < texture.high < texture.total
+
+
+def test_a_page_says_it_with_its_interval_or_that_it_cannot_be_said():
+    found = results.load("trifeature")
+    with_, without = (sweep(found, soft_scale=scale) for scale in ("T2", "none"))
+    texture = at_equal_accuracy(with_, without, "texture")
+    low, high = (f"{100 * end:+.1f}" for end in (texture.low, texture.high))
+    said = scales(found)
+    assert f"(95 % interval {low} to {high}) of {100 * texture.total:+.1f} points by text" in said
+    assert "none can be compared at equal accuracy" not in said
+    apart = scales(results.load("faces"))
+    assert "none can be compared at equal accuracy" in apart and "interval" not in apart
 
 
 def test_one_seed_is_too_few():
