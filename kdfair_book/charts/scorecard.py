@@ -224,7 +224,7 @@ def said(row: dict) -> str:
     """A verdict with its sign, by whether it can speak of the paper."""
     word = row["verdict"]
     if elsewhere(row) and word in APART:
-        return f"{APART[word]} {word} here"
+        return f"{APART[word]} {word}"
     return f"{SIGNS[word]} {word}"
 
 

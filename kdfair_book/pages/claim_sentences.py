@@ -45,13 +45,13 @@ def verdicts(card: pd.DataFrame) -> Text:
         if inside.empty:
             lines.append(
                 f"No study is in the paper's regime of accuracy and gain: all {apart} are verdicts "
-                "on these studies (● holds here, ○ fails here), not on the paper."
+                "on these studies (● holds, ○ fails), not on the paper (✓, ✗)."
             )
         else:
             lines.append(
                 "In the paper's regime of accuracy and gain: "
                 f"{told(inside['verdict'].value_counts())}. The others, {apart}, are verdicts on "
-                "these studies (● holds here, ○ fails here), not on the paper."
+                "these studies (● holds, ○ fails), not on the paper (✓, ✗)."
             )
     return Text(" ".join(lines))
 

@@ -50,8 +50,8 @@ def summary(printed: pd.DataFrame) -> Text:
     return Text(
         f"**Do the claims follow from the paper's own tables?** The first column tests its printed "
         f"means and deviations of {len(kinds)} claims by the same rule. {held} wherever "
-        f"printed{worst}; {told(printed['verdict'].value_counts())} in all. These tests allow for other seeds, not "
-        f"for other test examples."
+        f"printed{worst}; {told(printed['verdict'].value_counts())} in all. These tests "
+        "allow for other seeds, not for other test examples."
     )
 
 
