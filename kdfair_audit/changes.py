@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 from kdfair_audit.counts import Counts, right
 from kdfair_audit.rates import Options, tables_of
 from kdfair_audit.roles import Setting, comparisons, run_pairs
-from kdfair_audit.statistics import (
-    mean_rate,
-    paired_change,
-    paired_test,
-    seed_half_width,
-)
+from kdfair_audit.statistics import mean_rate, paired_change, paired_test, seed_half_width
 from kdfair_core.metrics import benjamini_hochberg, welch
 
 MCNEMAR = "McNemar's exact test over examples"

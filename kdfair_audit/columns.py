@@ -18,11 +18,7 @@ import pyarrow as pa
 
 from kdfair_audit.errors import AuditError, quoted
 from kdfair_audit.sources import FILE, Source
-from kdfair_audit.vocabulary import (
-    Codes,
-    Vocabulary,
-    in_order,
-)
+from kdfair_audit.vocabulary import Codes, Vocabulary, in_order
 
 MAX_CLASSES = 1000
 CROSS = "*"  # between the names of columns whose values are crossed

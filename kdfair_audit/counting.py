@@ -16,12 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kdfair_audit.columns import (
-    codes_of,
-    group_value,
-    parts_of,
-    value,
-)
+from kdfair_audit.columns import codes_of, group_value, parts_of, value
 from kdfair_audit.counts import (
     BINS,
     JOINT,

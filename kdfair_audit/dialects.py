@@ -89,11 +89,7 @@ def encoding_of(name: str, head: bytes, encoding: str | None) -> str:
 
 
 def dialect_of(
-    name: str,
-    head: str,
-    delimiter: str | None,
-    decimal: str | None,
-    text: Collection[str] = (),
+    name: str, head: str, delimiter: str | None, decimal: str | None, text: Collection[str] = ()
 ) -> Dialect:
     """How a CSV file is written, found out from its beginning.
 

@@ -198,11 +198,7 @@ def _count_one(
         if missing not in (None, "refuse", "group", "exclude"):
             raise AuditError(f"missing is {missing!r}; expected refuse, group or exclude")
         plan = Plan(
-            label=label,
-            groups=tuple(names),
-            missing=missing or "refuse",
-            **roles,
-            **options,
+            label=label, groups=tuple(names), missing=missing or "refuse", **roles, **options
         )
         return count_source(source, plan), source.name
 

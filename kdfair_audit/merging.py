@@ -14,14 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdfair_audit.counts import (
-    JOINT,
-    Counts,
-    Rows,
-    Tables,
-    distinct,
-    wanted_tables,
-)
+from kdfair_audit.counts import JOINT, Counts, Rows, Tables, distinct, wanted_tables
 from kdfair_audit.errors import AuditError, listed, quoted
 from kdfair_audit.roles import Model
 from kdfair_audit.vocabulary import Value, in_order

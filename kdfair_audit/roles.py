@@ -65,9 +65,7 @@ class Model:
     def from_dict(cls, values: dict[str, Any]) -> Model:
         """The inverse of :meth:`to_dict`."""
         model = cls(**values)
-        return cls(
-            **{**values, "columns": tuple(model.columns), "classes": tuple(model.classes)},
-        )
+        return cls(**{**values, "columns": tuple(model.columns), "classes": tuple(model.classes)})
 
 
 def resolve(role: str, given: str | Iterable[str] | None, columns: Sequence[str]) -> list[Model]:

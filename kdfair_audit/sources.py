@@ -25,14 +25,7 @@ import pyarrow.ipc
 
 from kdfair_audit.addresses import fetch, is_address
 from kdfair_audit.arrays import check_once, column_of, known_type, table_of, validated
-from kdfair_audit.dialects import (
-    HEAD,
-    Dialect,
-    compression_of,
-    dialect_of,
-    encoding_of,
-    kind_of,
-)
+from kdfair_audit.dialects import HEAD, Dialect, compression_of, dialect_of, encoding_of, kind_of
 from kdfair_audit.errors import AuditError, listed, nearest, quoted, said
 from kdfair_audit.files import find, head_of, in_utf8, raw_head, tail_of
 

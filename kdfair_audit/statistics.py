@@ -163,10 +163,7 @@ def gap_to_rest(hits: float, n: float, rest_hits: float, rest: float, *, level: 
         nothing = np.array(np.nan)
         return Interval(nothing, nothing, nothing)
     p, q = hits / n, rest_hits / rest
-    (p_low, p_high), (q_low, q_high) = (
-        wilson(p, n, level=level),
-        wilson(q, rest, level=level),
-    )
+    (p_low, p_high), (q_low, q_high) = (wilson(p, n, level=level), wilson(q, rest, level=level))
     value = np.array(p - q)
     return Interval(
         value, value - np.hypot(p - p_low, q_high - q), value + np.hypot(p_high - p, q - q_low)

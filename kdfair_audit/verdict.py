@@ -10,14 +10,7 @@ import pandas as pd
 from kdfair_audit.changes import WELCH
 from kdfair_audit.counts import Counts
 from kdfair_audit.frames import at_temperature, records
-from kdfair_audit.numbers import (
-    count,
-    percent,
-    plain_points,
-    points,
-    span,
-    temperature,
-)
+from kdfair_audit.numbers import count, percent, plain_points, points, span, temperature
 from kdfair_audit.rates import Options, tables_of
 from kdfair_audit.roles import comparisons
 
