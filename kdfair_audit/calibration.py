@@ -20,7 +20,7 @@ def calibration_frame(counts: Counts, options: Options) -> pd.DataFrame:
     expected calibration error over ten equal bins, runs averaged; never below zero, and raised by
     chance in small groups), small.
     """
-    rows = []
+    frames = []
     for setting in settings(counts.models):
         if not _scored(counts, setting):
             continue
@@ -38,24 +38,20 @@ def calibration_frame(counts: Counts, options: Options) -> pd.DataFrame:
                 means = score.sum(axis=2) / total, outcome.sum(axis=2) / total
             half = stats.norm.ppf((1 + options.level) / 2) * error
             half = np.hypot(half, seed_half_width([by_run], level=options.level))
-            for i, name in enumerate(names):
-                gap = by_run.mean(axis=0)[i]
-                rows.append(
-                    {
-                        **identity(setting),
-                        "attribute": attribute,
-                        "group": name,
-                        "n": int(total[0, i]),
-                        "score": means[0].mean(axis=0)[i],
-                        "outcome": means[1].mean(axis=0)[i],
-                        "gap": gap,
-                        "low": gap - half[i],
-                        "high": gap + half[i],
-                        "ece": ece.mean(axis=0)[i],
-                        "small": bool(total[0, i] < options.min_group),
-                    }
-                )
-    return pd.DataFrame(rows)
+            gap = by_run.mean(axis=0)
+            columns = {
+                "group": names,
+                "n": total[0].astype(int),
+                "score": means[0].mean(axis=0),
+                "outcome": means[1].mean(axis=0),
+                "gap": gap,
+                "low": gap - half,
+                "high": gap + half,
+                "ece": ece.mean(axis=0),
+                "small": total[0] < options.min_group,
+            }
+            frames.append(pd.DataFrame(identity(setting) | {"attribute": attribute} | columns))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def reliability_frame(counts: Counts, options: Options) -> pd.DataFrame:
@@ -75,22 +71,17 @@ def reliability_frame(counts: Counts, options: Options) -> pd.DataFrame:
             size = n[group, held] / len(setting.runs)
             rate = outcome[group, held] / n[group, held]
             low, high = wilson(rate, size, level=options.level)
-            frame = pd.DataFrame(
-                {
-                    "group": np.array(names, dtype=object)[group],
-                    "bin": held / BINS,
-                    "n": size,
-                    "score": score[group, held] / n[group, held],
-                    "outcome": rate,
-                    "low": low,
-                    "high": high,
-                }
-            )
-            frames.append(frame.assign(**identity(setting), attribute=attribute))
-    if not frames:
-        return pd.DataFrame()
-    columns = ["role", "temperature", "attribute", "group", "bin", "n", "score", "outcome"]
-    return pd.concat(frames, ignore_index=True)[[*columns, "low", "high"]]
+            columns = {
+                "group": np.array(names, dtype=object)[group],
+                "bin": held / BINS,
+                "n": size,
+                "score": score[group, held] / n[group, held],
+                "outcome": rate,
+                "low": low,
+                "high": high,
+            }
+            frames.append(pd.DataFrame(identity(setting) | {"attribute": attribute} | columns))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def _scored(counts: Counts, setting: Setting) -> bool:

@@ -268,6 +268,5 @@ def _union(a: list[Any], b: list[Any]) -> list[Any]:
 
 def _same(what: str, a: Any, b: Any) -> None:
     if a != b:
-        shown = listed([a]) if not isinstance(a, list) else listed(a, 3)
-        other = listed([b]) if not isinstance(b, list) else listed(b, 3)
-        raise AuditError(f"the counts to merge differ in their {what}: {shown}, and {other}")
+        one, other = (listed(side if isinstance(side, list) else [side], 3) for side in (a, b))
+        raise AuditError(f"the counts to merge differ in their {what}: {one}, and {other}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -49,18 +50,10 @@ def models_frame(counts: Counts, options: Options) -> pd.DataFrame:
     """A row a model: role, temperature, n_runs, accuracy with interval, n."""
     rows = []
     for setting in settings(counts.models):
-        tables = tables_of(counts, setting)
-        accuracy = mean_rate(np.trace(tables, axis1=1, axis2=2), counts.n, level=options.level)
-        rows.append(
-            {
-                **identity(setting),
-                "n_runs": len(setting.runs),
-                "accuracy": float(accuracy.value),
-                "low": float(accuracy.low),
-                "high": float(accuracy.high),
-                "n": counts.n,
-            }
-        )
+        hits = np.trace(tables_of(counts, setting), axis1=1, axis2=2)
+        accuracy, low, high = map(float, mean_rate(hits, counts.n, level=options.level))
+        row = {"n_runs": len(setting.runs), "accuracy": accuracy, "low": low, "high": high}
+        rows.append(identity(setting) | row | {"n": counts.n})
     return pd.DataFrame(rows)
 
 
@@ -97,7 +90,7 @@ def intersections_frame(counts: Counts, options: Options) -> tuple[pd.DataFrame,
     if len(axes) < 2 or not all(counts.has(*axes, "y", f"p{r}") for s in runs for r in s.runs):
         return pd.DataFrame(), []
     names = [counts.group_names(attribute) for attribute in attributes]
-    labels = np.array([INTERSECTION.join(part) for part in _product(names)], dtype=object)
+    labels = np.array([INTERSECTION.join(part) for part in product(*names)], dtype=object)
     frames, pooled = [], []
     for setting in runs:
         tables = tables_of(counts, setting, *axes)
@@ -141,20 +134,15 @@ def rates_frame(
     for metric, (part, whole, about) in rates.items():
         whole = np.broadcast_to(whole, part.shape)
         rate = mean_rate(part, whole, level=options.level)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "group": np.repeat(np.array(groups, dtype=object), len(about)),
-                    "metric": metric,
-                    "class": np.tile(np.array(about, dtype=object), len(groups)),
-                    "value": rate.value.ravel(),
-                    "low": rate.low.ravel(),
-                    "high": rate.high.ravel(),
-                    "n": whole[0].ravel(),
-                    "small": np.repeat(n[0] < options.min_group, len(about)),
-                }
-            )
-        )
+        columns = {
+            "group": np.repeat(np.array(groups, dtype=object), len(about)),
+            "metric": metric,
+            "class": np.tile(np.array(about, dtype=object), len(groups)),
+            **{name: values.ravel() for name, values in rate._asdict().items()},
+            "n": whole[0].ravel(),
+            "small": np.repeat(n[0] < options.min_group, len(about)),
+        }
+        frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -228,12 +216,9 @@ def sizes_frame(counts: Counts, options: Options) -> pd.DataFrame:
 
 def identity(setting: Setting) -> dict[str, Any]:
     """The columns that say which model a row is about."""
-    temperature = setting.temperature
-    return {"role": setting.role, "temperature": np.nan if temperature is None else temperature}
+    return {"role": setting.role, "temperature": temperature_of(setting)}
 
 
-def _product(names: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = [()]
-    for part in names:
-        found = [(*head, name) for head in found for name in part]
-    return found
+def temperature_of(setting: Setting) -> float:
+    """Its temperature; NaN where it has none."""
+    return np.nan if setting.temperature is None else setting.temperature

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kdfair_audit.errors import AuditError, listed, nearest, quoted
@@ -65,23 +65,11 @@ class Model:
     def from_dict(cls, values: dict[str, Any]) -> Model:
         """The inverse of :meth:`to_dict`."""
         model = cls(**values)
-        return cls(**{**values, "columns": tuple(model.columns), "classes": tuple(model.classes)})
+        return replace(model, columns=tuple(model.columns), classes=tuple(model.classes))
 
 
 def resolve(role: str, given: str | Iterable[str] | None, columns: Sequence[str]) -> list[Model]:
-    """Find the columns of one role.
-
-    Parameters
-    ----------
-    role : str
-    given : str or iterable of str or None
-        What the user wrote, in the language above.
-    columns : sequence of str
-        Names of the columns there are.
-
-    Returns
-    -------
-    list of Model
+    """Find the columns of one role, given in the language above.
 
     Raises
     ------
@@ -200,18 +188,11 @@ class Setting:
 
 def settings(models: Sequence[Model]) -> list[Setting]:
     """Teacher, baseline, then the distilled students by temperature."""
-    keys = {(model.role, model.temperature) for model in models}
-    ordered = sorted(keys, key=lambda key: (ROLES.index(key[0]), key[1] or 0))
-    return [
-        Setting(
-            role,
-            temperature,
-            tuple(
-                i for i, m in enumerate(models) if (m.role, m.temperature) == (role, temperature)
-            ),
-        )
-        for role, temperature in ordered
-    ]
+    runs: dict[tuple[str, float | None], list[int]] = {}
+    for i, model in enumerate(models):
+        runs.setdefault((model.role, model.temperature), []).append(i)
+    ordered = sorted(runs, key=lambda key: (ROLES.index(key[0]), key[1] or 0))
+    return [Setting(role, at, tuple(runs[role, at])) for role, at in ordered]
 
 
 def comparisons(models: Sequence[Model]) -> list[tuple[Setting, Setting]]:

@@ -78,34 +78,24 @@ class Scored:
 
 def raw_scores(source: Source, model: Model, size: int) -> tuple[Any, ...]:
     """The scores of a model, as float64: one a column, or one an element of a list."""
-    columns = [(name, source.column(name)) for name in model.columns]
-    if columns[0][1].type().is_array():
-        (name, column), *_ = columns
-        if not column.type().value_type.is_numeric():
-            raise _no_scores(name, column)
-        return tuple(number(column[i]) for i in range(size))
-    for name, column in columns:
-        if not column.type().is_numeric() or column.type().is_boolean():
-            raise _no_scores(name, column)
-    return tuple(number(column) for _, column in columns)
-
-
-def _no_scores(name: str, column: Any) -> AuditError:
-    return AuditError(
-        f"column {quoted(name)} holds values of type {column.type()}; expected scores"
-    )
+    columns = [source.column(name) for name in model.columns]
+    in_lists = len(columns) == 1 and columns[0].type().is_array()
+    for name, column in zip(model.columns, columns, strict=True):
+        held = column.type().value_type if in_lists else column.type()
+        if not held.is_numeric() or column.type().is_boolean():
+            raise AuditError(
+                f"column {quoted(name)} holds values of type {column.type()}; expected scores"
+            )
+    if in_lists:
+        return tuple(number(columns[0][i]) for i in range(size))
+    return tuple(number(column) for column in columns)
 
 
 @dataclass
 class Classes:
     """What is known of the classes before the table is counted.
 
-    Attributes
-    ----------
-    vocabulary : Vocabulary
-        That labels and predictions share.
-    pair : tuple, optional
-        The negative and the positive class, where a model gives one score a row.
+    ``pair`` is the negative and the positive class, where a model gives one score a row.
     """
 
     vocabulary: Vocabulary
@@ -121,14 +111,8 @@ def known_classes(
     classes: Sequence[Any] | None,
     positive: Any,
 ) -> Classes:
-    """The classes, so far as they are given or scores say them.
-
-    Parameters
-    ----------
-    sizes : dict of str to int
-        Of each column of lists, how many scores a row.
-    """
-    text = _texts(source, label)
+    """The classes, so far as they are given or scores say them; ``sizes`` as of list_sizes."""
+    text = is_text(source, label)
     given = None if classes is None else as_labels_are(classes, text)
     scored = [model for model in models if model.kind == "scores"]
     for model in scored:
@@ -219,7 +203,8 @@ def as_labels_are(values: Sequence[Any], text: bool) -> list[Value]:
         ) from None
 
 
-def _texts(source: Source, label: str) -> bool:
+def is_text(source: Source, label: str) -> bool:
+    """Whether labels are text, not numbers."""
     return bool(source.column(label).type().is_string())
 
 
@@ -255,27 +240,23 @@ def scored_by(
     source: Source, model: Model, classes: Classes, sizes: dict[str, int], threshold: float
 ) -> Scored:
     """The scores of a model, and what they are of."""
-    name = model.columns[0]
-    if not model.classes and name not in sizes:
-        assert classes.pair is not None
-        return Scored(model.name, raw_scores(source, model, 1), classes.pair, threshold)
-    known = list(classes.vocabulary.codes)
+    name, size = model.columns[0], 0
+    known = tuple(classes.vocabulary.codes)
     if model.classes:
         text = bool(known) and isinstance(known[0], str)
-        return Scored(
-            model.name,
-            raw_scores(source, model, 0),
-            tuple(as_labels_are(model.classes, text)),
-            threshold,
-        )
-    column = source.column(name)
-    place = Place(source, (column.length() != len(known)).fill_null(True))
-    if place.n:
-        raise AuditError(
-            f"column {quoted(name)} has no {len(known)} scores{place}; expected one score for "
-            "each class"
-        )
-    return Scored(model.name, raw_scores(source, model, len(known)), tuple(known), threshold)
+        known = tuple(as_labels_are(model.classes, text))
+    elif name not in sizes:
+        assert classes.pair is not None
+        known = classes.pair
+    else:
+        size = len(known)
+        place = Place(source, (source.column(name).length() != size).fill_null(True))
+        if place.n:
+            raise AuditError(
+                f"column {quoted(name)} has no {size} scores{place}; expected one score for each "
+                "class"
+            )
+    return Scored(model.name, raw_scores(source, model, size), known, threshold)
 
 
 def check_scores(source: Source, models: list[Model], scored: dict[int, Scored]) -> list[int]:

@@ -108,17 +108,7 @@ class Source:
 
 
 @contextmanager
-def open_source(
-    data: Any,
-    *,
-    text: Sequence[str] = (),
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    decimal: str | None = None,
-    table: str | None = None,
-    memory_limit: str | None = None,
-    name: str = "",
-) -> Iterator[Source]:
+def open_source(data: Any, *, name: str = "", **options: Any) -> Iterator[Source]:
     """Open whatever holds predictions.
 
     Parameters
@@ -126,16 +116,11 @@ def open_source(
     data : path, address, several of these, or a table in memory or in a database
         Files may be CSV, Parquet, Arrow, JSON lines, DuckDB or SQLite; folders and patterns stand
         for the files in them.
-    text : sequence of str
-        Columns that are kept as text where the format leaves a choice (CSV).
-    encoding, delimiter, decimal : str, optional
-        Of CSV files; found out without them.
-    table : str, optional
-        Which one, in a database.
-    memory_limit : str, optional
-        What DuckDB may take, such as "1GB"; what needs more goes to a temporary folder.
     name : str
         What messages call it; the file's name by default.
+    **options
+        Those of :func:`kdfair_audit.audit` about reading; and ``text``, columns that are kept as
+        text where the format leaves a choice (CSV).
 
     Raises
     ------
@@ -143,25 +128,21 @@ def open_source(
         If there is no such file, or it is none of these.
     """
     with ExitStack() as stack:
-        given = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal}
-        opener = _Opener(stack, memory_limit, table, list(text), given)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            source = opener.open(data, name)
+            source = _Opener(stack, **options).open(data, name)
         yield source
 
 
+@dataclass
 class _Opener:
-    def __init__(
-        self,
-        stack: ExitStack,
-        memory_limit: str | None,
-        table: str | None,
-        text: list[str],
-        given: dict[str, str | None],
-    ) -> None:
-        self.stack, self.memory_limit = stack, memory_limit
-        self.table, self.text, self.given = table, text, given
+    stack: ExitStack  # closes what is opened
+    text: Sequence[str] = ()
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    table: str | None = None
+    memory_limit: str | None = None
 
     @functools.cached_property
     def folder(self) -> Path:
@@ -207,10 +188,10 @@ class _Opener:
             data = data.collect()  # a lazy frame of Polars
         if hasattr(data, "__arrow_c_stream__"):
             with said(name or "the table"):
-                streams = pa.RecordBatchReader.from_stream(data)
-            if isinstance(data, pa.Table):
-                return self.of_arrow(data, name or "the table")
-            return self.of_arrow(streams, name or "the table")
+                stream = pa.RecordBatchReader.from_stream(data)
+            return self.of_arrow(
+                data if isinstance(data, pa.Table) else stream, name or "the table"
+            )
         raise AuditError(
             f"cannot audit a {type(data).__name__}; expected a path, a frame, an Arrow table, an "
             "Ibis table or a mapping of arrays"
@@ -275,37 +256,23 @@ class _Opener:
                 raise AuditError(
                     f"{Path(path).name} is a Parquet file cut short: its end is missing"
                 )
-
-        def kinds(path: str) -> Mapping[str, str]:
-            with said(Path(path).name):
-                found = self.engine.con.execute("DESCRIBE FROM read_parquet(?)", [path]).fetchall()
-            return {column: _kind(kind) for column, kind, *_ in found}
-
-        with said(name):
-            options = self.of_files(files)
-            if len(files) > 1:
-                options["union_by_name"] = True
-            options = {name: _literal(value) for name, value in options.items()}
-            given = ", ".join(f"{name}={value}" for name, value in options.items())
-            listing = f"[{', '.join(map(_literal, files))}]" + (f", {given}" if given else "")
-            # Not Ibis's reader, which would load an extension for addresses.
-            self.engine.con.execute(f"CREATE VIEW kdfair_files AS FROM read_parquet({listing})")
-            table = self.engine.table("kdfair_files")
-        return self.of_view(name, table, files, kinds)
+        return self.described(name, self.view(name, "read_parquet", files), "read_parquet", files)
 
     def json(self, files: list[str], name: str, compression: str) -> Source:
-        def kinds(path: str) -> Mapping[str, str]:
-            found = self.engine.con.execute(
-                "DESCRIBE FROM read_json(?, compression=?)", [path, compression or "none"]
-            ).fetchall()
-            return {column: _kind(kind) for column, kind, *_ in found}
+        options = {"compression": compression or "none"}
+        view = self.view(name, "read_json", files, **options)
+        return self.described(name, view, "read_json", files, **options)
 
-        with said(name):
-            options = self.of_files(files)
-            if len(files) > 1:
-                options["union_by_name"] = True
-            table = self.engine.read_json(files, compression=compression or "none", **options)
-        return self.of_view(name, table, files, kinds)
+    def described(
+        self, name: str, view: Any, reader: str, files: list[str], **options: Any
+    ) -> Source:
+        """Files that each say what kinds of values their columns hold."""
+
+        def kinds(path: str) -> Mapping[str, str]:
+            asked = f"DESCRIBE FROM {_call(reader, [path], options)}"
+            return {c: _kind(kind) for c, kind, *_ in self.engine.con.execute(asked).fetchall()}
+
+        return self.of_view(name, view, files, kinds)
 
     def csv(self, files: list[str], name: str, compression: str) -> Source:
         plain, dialects = [], []
@@ -318,24 +285,20 @@ class _Opener:
         first = dialects[0]
         names = dict.fromkeys(n for dialect in dialects for n in dialect.names)
         words = [n for dialect in dialects for n in (*dialect.words, *self.text) if n in names]
-        options = self.of_files(files)
-        if len(files) > 1:
-            options["union_by_name"] = True
-        if words:
-            options["types"] = dict.fromkeys(words, "VARCHAR")
-        with said(name):
-            table = self.engine.read_csv(
-                plain,
-                header=True,
-                delim=first.delimiter,
-                quote=first.quote,
-                escape=first.quote,
-                decimal_separator=first.decimal,
-                nullstr=NO_VALUE,
-                compression=compression or "none",
-                auto_type_candidates=["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"],
-                **options,
-            )
+        table = self.view(
+            name,
+            "read_csv",
+            plain,
+            header=True,
+            delim=first.delimiter,
+            quote=first.quote,
+            escape=first.quote,
+            decimal_separator=first.decimal,
+            nullstr=NO_VALUE,
+            compression=compression or "none",
+            auto_type_candidates=["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"],
+            **({"types": dict.fromkeys(words, "VARCHAR")} if words else {}),
+        )
         kinds = {
             path: dict.fromkeys(dialect.names, "values")
             for path, dialect in zip(plain, dialects, strict=True)
@@ -346,26 +309,27 @@ class _Opener:
     def dialect(self, path: str) -> tuple[str, Dialect]:
         """How a CSV file is written, and the same in UTF-8 where it is in something else."""
         name, head = Path(path).name, head_of(path)
-        encoding = encoding_of(name, head, self.given["encoding"])
+        encoding = encoding_of(name, head, self.encoding)
         if encoding not in ("utf-8", "utf-8-sig"):
             path = in_utf8(path, encoding, self.folder)
             head = head_of(path)
         start = head.decode("utf-8-sig", "ignore" if len(head) == HEAD else "strict")
-        delimiter = self.given["delimiter"]
-        dialect = dialect_of(name, start, delimiter, self.given["decimal"], self.text)
+        dialect = dialect_of(name, start, self.delimiter, self.decimal, self.text)
         check_once(name, dialect.names)
         return path, dialect
 
-    def of_files(self, files: list[str]) -> dict[str, Any]:
-        """Options of every reader of files."""
-        options: dict[str, Any] = {}
+    def view(self, name: str, reader: str, files: list[str], **options: Any) -> Any:
+        """Files as one table; not by Ibis's readers, which load an extension for addresses."""
         if len(files) > 1:
-            options["filename"] = FILE
+            options |= {"filename": FILE, "union_by_name": True}
         keys = {part.partition("=")[0] for part in Path(files[0]).parts if "=" in part}
         if keys:
             options["hive_partitioning"] = True
             options["hive_types_autocast"] = not keys & set(self.text)
-        return options
+        with said(name):
+            called = _call(reader, files, options)
+            self.engine.con.execute(f"CREATE VIEW kdfair_files AS FROM {called}")
+            return self.engine.table("kdfair_files")
 
     def of_view(
         self,
@@ -416,6 +380,16 @@ def _kind(engine_type: str) -> str:
     return "numbers" if name.startswith(numbers) and name != "UUID" else name
 
 
+def _call(reader: str, files: list[str], options: Mapping[str, Any]) -> str:
+    """A reader of files, in DuckDB's SQL."""
+    given = "".join(f", {name}={_literal(value)}" for name, value in options.items())
+    return f"{reader}({_literal(files)}{given})"
+
+
 def _literal(value: Any) -> str:
     """A value as DuckDB's SQL writes it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_literal(k)}: {_literal(v)}' for k, v in value.items())}}}"
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
