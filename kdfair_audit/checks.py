@@ -12,19 +12,7 @@ from kdfair_audit.numbers import percent
 
 
 def check(counts: Counts) -> list[str]:
-    """Refuse counts that cannot be audited, and say what a reader has to know of the others.
-
-    Returns
-    -------
-    list of str
-        Notes: classes that a model never predicts, groups without labels of a class, models
-        worse than chance.
-
-    Raises
-    ------
-    AuditError
-        For a single class or group, and for predictions that are none of the labels.
-    """
+    """Refuse counts that cannot be audited, and note what a reader has to know of the others."""
     if counts.n == 0:
         raise AuditError("there are no rows")
     names = counts.class_names

@@ -45,7 +45,6 @@ def finite(number: Any) -> Any:
 
 
 def number(column: Any) -> Any:
-    """A column of numbers as float64."""
     return column.cast("float64")
 
 
@@ -55,13 +54,7 @@ def sum_of(condition: Any) -> Any:
 
 
 def value(source: Source, name: str, what: str) -> Any:
-    """A column of classes or groups, as its values are told apart; null where there is none.
-
-    Raises
-    ------
-    AuditError
-        If its type cannot be that.
-    """
+    """A column of classes or groups, as its values are told apart; null where there is none."""
     column = source.column(name)
     kind = column.type()
     if kind.is_string() or kind.is_integer():

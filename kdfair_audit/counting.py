@@ -98,14 +98,7 @@ class Axis:
 
 
 def count_source(source: Source, plan: Plan) -> Counts:
-    """Count a table.
-
-    Raises
-    ------
-    AuditError
-        For columns that are not there, values that cannot be labels, groups or predictions, and
-        everything that stops the reading.
-    """
+    """Count a table; AuditError for what cannot be a label, a group or a prediction."""
     models = find_models(plan, source.columns)
     parts = [part for group in plan.groups for part in parts_of(group, source.columns)]
     source.require([plan.label, *parts, *(name for model in models for name in model.columns)])

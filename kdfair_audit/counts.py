@@ -95,17 +95,9 @@ class Counts:
 
     @property
     def class_names(self) -> list[str]:
-        """Names of the classes."""
         return [display(value) for value in self.classes]
 
     def axis(self, attribute: str) -> str:
-        """The axis of an attribute.
-
-        Raises
-        ------
-        AuditError
-            If it is not a group column of this audit.
-        """
         if attribute not in self.groups:
             known = ", ".join(quoted(name) for name in self.groups)
             raise AuditError(
@@ -124,13 +116,7 @@ class Counts:
         return [display(self._values(axis)[i]) for i in self.kept(axis)]
 
     def table(self, *axes: str) -> NDArray[np.int64]:
-        """Counts over these axes, judged groups only.
-
-        Raises
-        ------
-        KeyError
-            If they were not counted; see :meth:`has`.
-        """
+        """Counts over these axes, judged groups only; KeyError where :meth:`has` says no."""
         return self._judged(self._table(axes), axes)
 
     def has(self, *axes: str) -> bool:
@@ -149,7 +135,6 @@ class Counts:
         return found | {axis: len(self.classes) for axis in ("y", *self.run_axes())}
 
     def run_axes(self) -> list[str]:
-        """The prediction axis of each run."""
         return [f"p{run}" for run in range(len(self.models))]
 
     def as_tables(self) -> Tables:

@@ -129,12 +129,14 @@ def read_counts(path: str | os.PathLike[str]) -> Counts:
                 raise AuditError(
                     f"{name} holds counts of version {quoted(meta['version'])}; expected {VERSION}"
                 )
+            rows = _read_tables(archive, "rows", meta, "iu")
+            n = rows.pop("n", None)
             counts = Counts(
                 classes=meta["classes"],
                 groups=meta["groups"],
                 models=[Model.from_dict(model) for model in meta["models"]],
                 n=int(meta["n"]),
-                rows=_read_rows(archive, meta),
+                rows=Rows(rows, n) if n is not None else None,
                 tables=_read_tables(archive, "tables", meta, "iu"),
                 sums=_read_tables(archive, "sums", meta, "f"),
                 positive=meta["positive"],
@@ -152,13 +154,7 @@ def read_counts(path: str | os.PathLike[str]) -> Counts:
 
 
 def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Raises
-    ------
-    AuditError
-        If it cannot be written; nothing is left behind.
-    """
+    """Write a file whole or not at all; AuditError if it cannot be written."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -183,12 +179,6 @@ def _read_tables(archive: zipfile.ZipFile, kind: str, meta: dict[str, Any], dtyp
             raise AuditError(f"the counts hold the table {quoted(name)} of type {table.dtype}")
         tables[str(name)] = table
     return tables
-
-
-def _read_rows(archive: zipfile.ZipFile, meta: dict[str, Any]) -> Rows | None:
-    arrays = _read_tables(archive, "rows", meta, "iu")
-    n = arrays.pop("n", None)
-    return None if n is None else Rows(arrays, n)
 
 
 def _check(counts: Counts) -> None:

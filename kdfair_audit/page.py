@@ -7,6 +7,7 @@ import math
 import re
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -80,7 +81,7 @@ def _filled(report: Findings, *, alone: bool) -> str:
 def _template() -> jinja2.Template:
     """``static/report.html``, its lines joined, so that no space is shown that is not meant."""
     engine = jinja2.Environment(autoescape=True, finalize=text)
-    used = (around_zero, largest_first, marks, over, worst_first, Mark, estimate)
+    used: tuple[Any, ...] = (around_zero, largest_first, marks, over, worst_first, Mark, estimate)
     used += (count, p_value, percent, points, span)
     engine.globals |= {function.__name__: function for function in used}
     engine.globals |= {"commas": "{:,.0f}".format, "isnan": math.isnan, "nan": math.nan}

@@ -58,12 +58,10 @@ class Model:
         return f"{self.columns[0]} … {self.columns[-1]}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Model:
-        """The inverse of :meth:`to_dict`."""
         model = cls(**values)
         return replace(model, columns=tuple(model.columns), classes=tuple(model.classes))
 

@@ -62,21 +62,13 @@ class Source:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns."""
         return tuple(self.names)
 
     def column(self, name: str) -> Any:
-        """A column, as an expression."""
         return self.table[self.names[name]]
 
     def run(self, expression: Any) -> pa.Table:
-        """The answer to an expression.
-
-        Raises
-        ------
-        AuditError
-            For whatever the engine brings up, such as a damaged page.
-        """
+        """The answer to an expression; whatever the engine brings up is an AuditError."""
         with self.quiet():
             return expression.to_pyarrow()
 
