@@ -70,14 +70,13 @@ def merge(parts: Sequence[Counts]) -> Counts:
 
 
 def write_counts(counts: Counts, path: str | os.PathLike[str]) -> None:
-    """Write counts: a zip of ``counts.json`` and one ``.npy`` array a table; nothing pickled.
+    """Write counts, whole or not at all: a zip of JSON and ``.npy`` arrays; nothing pickled.
 
     ``counts.json`` names the classes, groups and models, and the tables by their axes, in the
     order of ``tables/0.npy``, ``tables/1.npy`` and so on; ``sums`` likewise. Distinct rows are
     ``rows/0.npy`` and so on, one array for each axis under "rows", and last how often each came.
-
-    Written under a temporary name and renamed, so that a reader sees a whole file or none.
     """
+    rows = {**counts.rows.codes, "n": counts.rows.n} if counts.rows else {}
     meta = {
         "format": FORMAT,
         "version": VERSION,
@@ -89,14 +88,13 @@ def write_counts(counts: Counts, path: str | os.PathLike[str]) -> None:
         "declared": counts.declared,
         "excluded": counts.excluded,
         "notes": counts.notes,
-        "rows": [*counts.rows.codes, "n"] if counts.rows else [],
+        "rows": list(rows),
         "tables": list(counts.tables),
         "sums": list(counts.sums),
     }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(META, json.dumps(meta, ensure_ascii=False, indent=1))
-        rows = {**counts.rows.codes, "n": counts.rows.n} if counts.rows else {}
         for kind, arrays in (("rows", rows), ("tables", counts.tables), ("sums", counts.sums)):
             for i, table in enumerate(arrays.values()):
                 with archive.open(f"{kind}/{i}.npy", "w") as member:

@@ -21,19 +21,7 @@ INTERSECTION = " × "
 
 @dataclass(frozen=True)
 class Options:
-    """How an audit judges.
-
-    Attributes
-    ----------
-    level : float
-        Confidence level of every interval; 1 - level is the level of every test.
-    min_group : int
-        A group of fewer examples is shown but not judged.
-    n_boot : int
-        Resamples behind intervals of DPD and EOD.
-    seed : int
-        Of the resamples.
-    """
+    """How an audit judges; as :func:`kdfair_audit.audit` has it."""
 
     level: float = 0.95
     min_group: int = 30
@@ -58,11 +46,10 @@ def models_frame(counts: Counts, options: Options) -> pd.DataFrame:
 
 
 def groups_frame(counts: Counts, options: Options) -> pd.DataFrame:
-    """A row a model, attribute, group and rate.
+    """A row a model, attribute, group and rate: accuracy, selection_rate, tpr or fpr.
 
-    Columns: role, temperature, attribute, group, metric ("accuracy", "selection_rate", "tpr",
-    "fpr"), class (what the rate is about; "" for accuracy), value, low, high, n (examples behind
-    the rate), small (whether the group has too few examples to be judged).
+    ``class`` is what the rate is about ("" for accuracy), ``n`` the examples behind the rate, and
+    ``small`` whether the group has too few examples to be judged.
     """
     frames = []
     for attribute in counts.groups:
@@ -76,13 +63,9 @@ def groups_frame(counts: Counts, options: Options) -> pd.DataFrame:
 
 
 def intersections_frame(counts: Counts, options: Options) -> tuple[pd.DataFrame, list[str]]:
-    """The same rows for every combination of groups, the small ones pooled.
+    """The same rows for every combination of groups, the small ones pooled; and the names of those.
 
-    Returns
-    -------
-    frame, pooled
-        The frame has ``members``, how many combinations a row stands for; ``pooled`` names those
-        of the pooled row.
+    ``members`` is how many combinations a row stands for.
     """
     attributes = [list(counts.groups)[a] for a in uncrossed(list(counts.groups))]
     axes = [counts.axis(attribute) for attribute in attributes]
@@ -166,29 +149,14 @@ def worst_frame(counts: Counts, options: Options) -> pd.DataFrame:
             accuracy = mean_rate(hits, n, level=options.level)
             worst = judged[int(np.argmin(accuracy.value[judged]))]
             mean = hits.mean(axis=0)
-            gap = gap_to_rest(
-                mean[worst],
-                n[worst],
-                mean.sum() - mean[worst],
-                n.sum() - n[worst],
-                level=1 - (1 - options.level) / len(judged),
-            )
-            rows.append(
-                {
-                    **identity(setting),
-                    "attribute": attribute,
-                    "group": names[worst],
-                    "accuracy": accuracy.value[worst],
-                    "low": accuracy.low[worst],
-                    "high": accuracy.high[worst],
-                    "n": int(n[worst]),
-                    "gap": float(gap.value),
-                    "gap_low": float(gap.low),
-                    "gap_high": float(gap.high),
-                    "n_compared": len(judged),
-                    "clear": bool(gap.high < 0),
-                }
-            )
+            rest = mean.sum() - mean[worst], n.sum() - n[worst]
+            strict = 1 - (1 - options.level) / len(judged)
+            gap = gap_to_rest(mean[worst], n[worst], *rest, level=strict)
+            row = identity(setting) | {"attribute": attribute, "group": names[worst]}
+            own = ("accuracy", "low", "high"), [values[worst] for values in accuracy]
+            row |= dict(zip(*own, strict=True)) | {"n": int(n[worst])}
+            row |= {"gap": float(gap.value), "gap_low": float(gap.low), "gap_high": float(gap.high)}
+            rows.append(row | {"n_compared": len(judged), "clear": bool(gap.high < 0)})
     return pd.DataFrame(rows)
 
 

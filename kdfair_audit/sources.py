@@ -27,7 +27,7 @@ from kdfair_audit.addresses import fetch, is_address
 from kdfair_audit.arrays import check_once, column_of, known_type, table_of, validated
 from kdfair_audit.dialects import HEAD, Dialect, compression_of, dialect_of, encoding_of, kind_of
 from kdfair_audit.errors import AuditError, listed, nearest, quoted, said
-from kdfair_audit.files import find, head_of, in_utf8, raw_head, tail_of
+from kdfair_audit.files import ends_of, find, head_of, in_utf8
 
 NO_VALUE = ["", "NaN", "nan", "NULL", "null", "N/A", "#N/A"]  # in a CSV; "NA" may be a place
 FILE = "kdfair audit file"  # the column that says which of several files a row is from
@@ -163,19 +163,16 @@ class _Opener:
             first = Path(os.fspath(data[0]).rstrip("/")).name
             return self.open_files(files, name or (first if len(data) == 1 else ""))
         if isinstance(data, ibis.Table):
-            return Source(
-                name or "the table", data, {c: c for c in data.columns}, ordered=False, keeps=False
-            )
-        if isinstance(data, pd.DataFrame):
-            names = [str(column) for column in data.columns]
-            arrays = [column_of(n, data.iloc[:, i]) for i, n in enumerate(names)]
-            return self.of_arrow(table_of(names, arrays), name or "the frame")
+            return self.of_ibis(data, name or "the table")
         if isinstance(data, np.ndarray) and data.dtype.names:
             data = {field: data[field] for field in data.dtype.names}
-        if isinstance(data, Mapping):
+        if isinstance(data, pd.DataFrame | Mapping):
+            is_frame = isinstance(data, pd.DataFrame)
+            columns = [data.iloc[:, i] for i in range(data.shape[1])] if is_frame else data.values()
             names = [str(column) for column in data]
-            arrays = [column_of(n, v) for n, v in zip(names, data.values(), strict=True)]
-            return self.of_arrow(table_of(names, arrays), name or "the table")
+            arrays = [column_of(n, v) for n, v in zip(names, columns, strict=True)]
+            name = name or ("the frame" if is_frame else "the table")
+            return self.of_arrow(table_of(names, arrays), name)
         if hasattr(data, "collect") and not hasattr(data, "__arrow_c_stream__"):
             data = data.collect()  # a lazy frame of Polars
         if hasattr(data, "__arrow_c_stream__"):
@@ -219,7 +216,7 @@ class _Opener:
             if is_address(path):
                 path = fetch(path, self.folder, self.engine)
             head = head_of(path) if not is_address(path) else b"PAR1"
-            kinds.append((kind_of(Path(path).name, head), compression_of(raw_head(path))))
+            kinds.append((kind_of(Path(path).name, head), compression_of(ends_of(path)[0])))
             local.append(path)
         kind, compression = kinds[0]
         for path, (other, _) in zip(files, kinds, strict=True):
@@ -244,7 +241,7 @@ class _Opener:
 
     def parquet(self, files: list[str], name: str) -> Source:
         for path in files:
-            if not is_address(path) and not tail_of(path).endswith(b"PAR1"):
+            if not is_address(path) and not ends_of(path)[1].endswith(b"PAR1"):
                 raise AuditError(
                     f"{Path(path).name} is a Parquet file cut short: its end is missing"
                 )
@@ -340,12 +337,11 @@ class _Opener:
 
     def database(self, path: str, name: str, kind: str) -> Source:
         with said(name):
-            if kind == "duckdb":
-                engine = ibis.duckdb.connect(path, read_only=True)
-            else:
-                engine = ibis.sqlite.connect(path)
+            is_duckdb = kind == "duckdb"
+            options = {"read_only": True} if is_duckdb else {}
+            engine = getattr(ibis, kind).connect(path, **options)
             self.stack.callback(engine.disconnect)
-            if kind == "duckdb":
+            if is_duckdb:
                 tables = [name for (name,) in engine.con.execute(TABLES).fetchall()]
             else:
                 tables = engine.list_tables()
@@ -358,9 +354,11 @@ class _Opener:
         if table not in tables:
             raise AuditError(f"no table {quoted(table)} in {name}; {nearest(table, tables)}")
         with said(name):
-            found = engine.table(table)
-        names = {c: c for c in found.columns}
-        return Source(name, found, names, ordered=kind == "duckdb", keeps=False)
+            return self.of_ibis(engine.table(table), name, ordered=is_duckdb)
+
+    def of_ibis(self, table: Any, name: str, *, ordered: bool = False) -> Source:
+        """A table that stays where it is."""
+        return Source(name, table, {c: c for c in table.columns}, ordered=ordered, keeps=False)
 
 
 def _kind(engine_type: str) -> str:
