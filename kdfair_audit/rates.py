@@ -52,12 +52,10 @@ def groups_frame(counts: Counts, options: Options) -> pd.DataFrame:
     ``small`` whether the group has too few examples to be judged.
     """
     frames = []
-    for attribute in counts.groups:
-        axis, names = counts.axis(attribute), counts.group_names(attribute)
-        for setting in settings(counts.models):
-            tables = tables_of(counts, setting, axis)
-            frame = rates_frame(tables, names, counts.class_names, options)
-            frames.append(frame.assign(**identity(setting), attribute=attribute))
+    for attribute, setting in product(counts.groups, settings(counts.models)):
+        tables = tables_of(counts, setting, counts.axis(attribute))
+        frame = rates_frame(tables, counts.group_names(attribute), counts.class_names, options)
+        frames.append(frame.assign(**identity(setting), attribute=attribute))
     columns = ["role", "temperature", "attribute", "group", "metric", "class"]
     return pd.concat(frames, ignore_index=True)[[*columns, "value", "low", "high", "n", "small"]]
 
@@ -137,26 +135,25 @@ def worst_frame(counts: Counts, options: Options) -> pd.DataFrame:
     the worst of ``n_compared`` groups (Bonferroni), excludes 0.
     """
     rows = []
-    for attribute in counts.groups:
-        axis, names = counts.axis(attribute), counts.group_names(attribute)
-        for setting in settings(counts.models):
-            tables = tables_of(counts, setting, axis)
-            n = tables[0].sum(axis=(1, 2))
-            hits = np.trace(tables, axis1=2, axis2=3)
-            judged = np.flatnonzero(n >= max(options.min_group, 1))
-            if len(judged) < 2:
-                continue
-            accuracy = mean_rate(hits, n, level=options.level)
-            worst = judged[int(np.argmin(accuracy.value[judged]))]
-            mean = hits.mean(axis=0)
-            rest = mean.sum() - mean[worst], n.sum() - n[worst]
-            strict = 1 - (1 - options.level) / len(judged)
-            gap = gap_to_rest(mean[worst], n[worst], *rest, level=strict)
-            row = identity(setting) | {"attribute": attribute, "group": names[worst]}
-            own = ("accuracy", "low", "high"), [values[worst] for values in accuracy]
-            row |= dict(zip(*own, strict=True)) | {"n": int(n[worst])}
-            row |= {"gap": float(gap.value), "gap_low": float(gap.low), "gap_high": float(gap.high)}
-            rows.append(row | {"n_compared": len(judged), "clear": bool(gap.high < 0)})
+    for attribute, setting in product(counts.groups, settings(counts.models)):
+        tables = tables_of(counts, setting, counts.axis(attribute))
+        n = tables[0].sum(axis=(1, 2))
+        hits = np.trace(tables, axis1=2, axis2=3)
+        judged = np.flatnonzero(n >= max(options.min_group, 1))
+        if len(judged) < 2:
+            continue
+        accuracy = mean_rate(hits, n, level=options.level)
+        worst = judged[int(np.argmin(accuracy.value[judged]))]
+        mean = hits.mean(axis=0)
+        rest = mean.sum() - mean[worst], n.sum() - n[worst]
+        strict = 1 - (1 - options.level) / len(judged)
+        gap = gap_to_rest(mean[worst], n[worst], *rest, level=strict)
+        group = counts.group_names(attribute)[worst]
+        row = identity(setting) | {"attribute": attribute, "group": group}
+        own = [values[worst] for values in accuracy]
+        row |= dict(zip(("accuracy", "low", "high"), own, strict=True)) | {"n": int(n[worst])}
+        row |= {"gap": float(gap.value), "gap_low": float(gap.low), "gap_high": float(gap.high)}
+        rows.append(row | {"n_compared": len(judged), "clear": bool(gap.high < 0)})
     return pd.DataFrame(rows)
 
 
