@@ -105,7 +105,7 @@ class Place:
         row = ibis.row_number() if source.ordered else ibis.literal(0)
         rows = table.select(row=row, bad=condition, shown=shown, file=several)
         bad = rows.filter(rows.bad)
-        counted = source.run(rows.aggregate(n=rows.count(), bad=sum_of(rows.bad))).to_pylist()[0]
+        counted = source.totals(rows, n=rows.count(), bad=sum_of(rows.bad))
         self.total, self.n = int(counted["n"]), int(counted["bad"] or 0)
         self.ordered, self.file = source.ordered, ""
         if self.n == 0:
@@ -117,8 +117,7 @@ class Place:
         self.value, self.row = first["shown"], int(first["row"]) + 1
         if first["file"] is not None:
             mine = rows.filter(rows.file == first["file"])
-            start = source.run(mine.aggregate(start=mine.row.min())).column(0)[0].as_py()
-            self.row -= int(start)
+            self.row -= int(source.totals(mine, start=mine.row.min())["start"])
             self.file = Path(first["file"]).name
 
     def __str__(self) -> str:

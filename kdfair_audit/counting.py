@@ -153,7 +153,7 @@ class _Count:
             if n > ROWS:
                 self._wanted()
         else:
-            n = int(source.run(joint.aggregate(n=joint.n.sum())).column(0)[0].as_py())
+            n = int(source.totals(joint, n=joint.n.sum())["n"])
             for name, axis in self.axes.items():
                 self._look_at(name, joint.select(name).distinct().limit(axis.vocabulary.limit + 2))
             tables = {name: self._table(joint, name.split(",")) for name in self._wanted()}
@@ -181,9 +181,9 @@ class _Count:
         labels = {
             n: a for n, a in self.axes.items() if n[0] != "p" or int(n[1:]) not in self.scored
         }
-        found = self.source.run(sample.aggregate(**{n: sample[n].nunique() for n in labels}))
+        found = self.source.totals(sample, **{n: sample[n].nunique() for n in labels})
         for name, axis in labels.items():
-            if (found.column(name)[0].as_py() or 0) > axis.vocabulary.limit:
+            if (found[name] or 0) > axis.vocabulary.limit:
                 self._look_at(name, sample.select(name).distinct().limit(axis.vocabulary.limit + 2))
 
     def _look_at(self, name: str, values: Any) -> None:

@@ -18,6 +18,7 @@ from kdfair_audit.counts import JOINT, Counts, Rows, Tables, distinct, wanted_ta
 from kdfair_audit.errors import AuditError, listed, quoted
 from kdfair_audit.roles import Model
 from kdfair_audit.vocabulary import Value, in_order
+from kdfair_core.files import write_bytes
 
 FORMAT = "kdfair audit counts"
 VERSION = 1
@@ -157,10 +158,7 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            write_bytes(temporary, content)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

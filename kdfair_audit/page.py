@@ -80,7 +80,8 @@ def _filled(report: Findings, *, alone: bool) -> str:
 @cache
 def _template() -> jinja2.Template:
     """``static/report.html``, its lines joined, so that no space is shown that is not meant."""
-    engine = jinja2.Environment(autoescape=True, finalize=text)
+    strict = jinja2.StrictUndefined
+    engine = jinja2.Environment(autoescape=True, finalize=text, undefined=strict)
     used: tuple[Any, ...] = (around_zero, largest_first, marks, over, worst_first, Mark, estimate)
     used += (count, p_value, percent, points, span)
     engine.globals |= {function.__name__: function for function in used}

@@ -166,16 +166,9 @@ def sizes_frame(counts: Counts, options: Options) -> pd.DataFrame:
         known = sum(int(count) for count in n.values())
         for code, value in enumerate(values):
             count = int(n.get(code, counts.n - known))
-            rows.append(
-                {
-                    "attribute": attribute,
-                    "group": display(value),
-                    "n": count,
-                    "share": count / counts.n,
-                    "small": count < options.min_group,
-                    "left_out": code not in n,
-                }
-            )
+            row = {"attribute": attribute, "group": display(value), "n": count}
+            row |= {"share": count / counts.n, "small": count < options.min_group}
+            rows.append(row | {"left_out": code not in n})
     return pd.DataFrame(rows)
 
 

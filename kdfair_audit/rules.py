@@ -28,6 +28,7 @@ from kdfair_audit.errors import AuditError, listed, nearest, quoted
 from kdfair_audit.findings import Findings
 from kdfair_audit.frames import records
 from kdfair_audit.numbers import name_list, temperature
+from kdfair_audit.roles import ROLES
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -35,7 +36,6 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-ROLES = ("teacher", "baseline", "distilled")
 TOKEN = re.compile(
     r"""\s*(?: (?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?%?)(?![\w])
         | (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')

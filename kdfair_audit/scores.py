@@ -38,7 +38,6 @@ class Scored:
 
     @property
     def single(self) -> bool:
-        """Whether there is one score a row."""
         return len(self.scores) == 1
 
     @property
@@ -48,7 +47,6 @@ class Scored:
 
     @property
     def predicted(self) -> Any:
-        """The predicted class."""
         literals = [
             ibis.literal(v, "string" if isinstance(v, str) else "int64") for v in self.classes
         ]
@@ -215,7 +213,7 @@ def with_kinds(source: Source, models: list[Model]) -> list[Model]:
     if floats:
         columns = [number(source.column(name)) for name in floats]
         parts = {f"c{i}": sum_of(finite(c) & (c % 1 != 0)) for i, c in enumerate(columns)}
-        found = source.run(source.table.aggregate(**parts)).to_pylist()[0]
+        found = source.totals(source.table, **parts)
         open_ |= {name: bool(found[f"c{i}"]) for i, name in enumerate(floats)}
     return [
         model
@@ -231,8 +229,8 @@ def list_sizes(source: Source, models: list[Model]) -> dict[str, int]:
     for model in models:
         column = source.column(model.columns[0])
         if model.kind == "scores" and not model.classes and column.type().is_array():
-            found = source.run(source.table.aggregate(most=column.length().max()))
-            sizes[model.columns[0]] = int(found.column(0)[0].as_py() or 0)
+            most = source.totals(source.table, most=column.length().max())["most"]
+            sizes[model.columns[0]] = int(most or 0)
     return sizes
 
 
@@ -265,7 +263,7 @@ def check_scores(source: Source, models: list[Model], scored: dict[int, Scored])
         return []
     parts = {f"missing{run}": sum_of(model.missing()) for run, model in scored.items()}
     parts |= {f"wrong{run}": sum_of(model.wrong()) for run, model in scored.items()}
-    found = source.run(source.table.aggregate(**parts)).to_pylist()[0]
+    found = source.totals(source.table, **parts)
     for run, model in scored.items():
         if found[f"missing{run}"]:
             for name, score in zip(models[run].columns, model.scores, strict=False):

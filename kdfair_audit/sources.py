@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from kdfair_audit.addresses import fetch, is_address
-from kdfair_audit.arrays import check_once, column_of, known_type, table_of, validated
+from kdfair_audit.arrays import check_once, column_of, table_of, validated
 from kdfair_audit.dialects import HEAD, Dialect, compression_of, dialect_of, encoding_of, kind_of
 from kdfair_audit.errors import AuditError, listed, nearest, quoted, said
 from kdfair_audit.files import ends_of, find, head_of, in_utf8
@@ -71,6 +71,10 @@ class Source:
         """The answer to an expression; whatever the engine brings up is an AuditError."""
         with self.quiet():
             return expression.to_pyarrow()
+
+    def totals(self, table: Any, **expressions: Any) -> dict[str, Any]:
+        """Expressions over all rows of a table."""
+        return self.run(table.aggregate(**expressions)).to_pylist()[0]
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
@@ -166,13 +170,11 @@ class _Opener:
             return self.of_ibis(data, name or "the table")
         if isinstance(data, np.ndarray) and data.dtype.names:
             data = {field: data[field] for field in data.dtype.names}
-        if isinstance(data, pd.DataFrame | Mapping):
-            is_frame = isinstance(data, pd.DataFrame)
-            columns = [data.iloc[:, i] for i in range(data.shape[1])] if is_frame else data.values()
-            names = [str(column) for column in data]
-            arrays = [column_of(n, v) for n, v in zip(names, columns, strict=True)]
-            name = name or ("the frame" if is_frame else "the table")
-            return self.of_arrow(table_of(names, arrays), name)
+        if isinstance(data, pd.DataFrame):  # whose columns may have one name
+            columns = [data.iloc[:, i] for i in range(data.shape[1])]
+            return self.of_columns(list(data), columns, name or "the frame")
+        if isinstance(data, Mapping):
+            return self.of_columns(list(data), list(data.values()), name or "the table")
         if hasattr(data, "collect") and not hasattr(data, "__arrow_c_stream__"):
             data = data.collect()  # a lazy frame of Polars
         if hasattr(data, "__arrow_c_stream__"):
@@ -186,6 +188,11 @@ class _Opener:
             "Ibis table or a mapping of arrays"
         )
 
+    def of_columns(self, names: list[Any], columns: list[Any], name: str) -> Source:
+        names = [str(column) for column in names]
+        arrays = [column_of(n, values) for n, values in zip(names, columns, strict=True)]
+        return self.of_arrow(table_of(names, arrays), name)
+
     def of_arrow(self, data: Any, name: str) -> Source:
         """A table in memory; what can be read only once is copied, to disk where it is large."""
         names = list(data.schema.names)
@@ -195,7 +202,8 @@ class _Opener:
             raise AuditError(f"{name} has no columns")
         with said(name):
             if isinstance(data, pa.Table):
-                columns = [column.cast(known_type(column.type)) for column in data.columns]
+                half = pa.types.is_float16  # which DuckDB does not know
+                columns = [c.cast(pa.float32()) if half(c.type) else c for c in data.columns]
                 self.engine.con.register("kdfair_arrow", pa.table(columns, names=short))
                 table = self.engine.table("kdfair_arrow")
             else:
