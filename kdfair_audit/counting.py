@@ -114,7 +114,7 @@ class _Count:
         classes = known_classes(
             source, plan.label, models, sizes, classes=plan.classes, positive=plan.positive
         )
-        self.vocabulary = classes.vocabulary
+        self.vocabulary = classes[0]
         self.scored = {
             run: scored_by(source, model, classes, sizes, plan.threshold)
             for run, model in enumerate(models)

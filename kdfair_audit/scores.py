@@ -26,6 +26,10 @@ from kdfair_audit.roles import Model
 from kdfair_audit.sources import Source
 from kdfair_audit.vocabulary import SCORES_OF_SEVERAL, Value, Vocabulary, check_two, in_order
 
+# What is known of the classes before the table is counted: the vocabulary that labels and
+# predictions share; and, where a model gives one score a row, the negative and the positive class.
+Known = tuple[Vocabulary, tuple[Value, Value] | None]
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -89,17 +93,6 @@ def raw_scores(source: Source, model: Model, size: int) -> tuple[Any, ...]:
     return tuple(number(column) for column in columns)
 
 
-@dataclass
-class Classes:
-    """What is known of the classes before the table is counted.
-
-    ``pair`` is the negative and the positive class, where a model gives one score a row.
-    """
-
-    vocabulary: Vocabulary
-    pair: tuple[Value, Value] | None = None
-
-
 def known_classes(
     source: Source,
     label: str,
@@ -108,7 +101,7 @@ def known_classes(
     *,
     classes: Sequence[Any] | None,
     positive: Any,
-) -> Classes:
+) -> Known:
     """The classes, so far as they are given or scores say them; ``sizes`` as of list_sizes."""
     text = is_text(source, label)
     given = None if classes is None else as_labels_are(classes, text)
@@ -146,13 +139,13 @@ def known_classes(
                     f"the positive class {quoted(wanted)} is not among the classes given"
                 )
             pair = (given[1 - given.index(wanted)], wanted)
-        return Classes(Vocabulary("class", MAX_CLASSES, label, closed=given), pair)
+        return Vocabulary("class", MAX_CLASSES, label, closed=given), pair
     if single is None:
-        return Classes(Vocabulary("class", MAX_CLASSES, label))
+        return Vocabulary("class", MAX_CLASSES, label), None
     return _two_classes(source, label, single, text, positive)
 
 
-def _two_classes(source: Source, label: str, model: Model, text: bool, positive: Any) -> Classes:
+def _two_classes(source: Source, label: str, model: Model, text: bool, positive: Any) -> Known:
     column = source.column(model.columns[0])
     example = source.run(source.table.filter(column.notnull()).select(v=column).limit(1))
     shown = example.column(0)[0].as_py() if example.num_rows else None
@@ -170,8 +163,7 @@ def _two_classes(source: Source, label: str, model: Model, text: bool, positive:
             f"which class the scores are of, for example --positive {quoted((seen or ['yes'])[-1])}"
         )
     if positive is None:
-        closed = Vocabulary("class", MAX_CLASSES, label, closed=[0, 1], scored=says)
-        return Classes(closed, (0, 1))
+        return Vocabulary("class", MAX_CLASSES, label, closed=[0, 1], scored=says), (0, 1)
     (wanted,) = as_labels_are([positive], text)
     if len(seen) == 2 and wanted not in seen:
         raise AuditError(
@@ -186,7 +178,7 @@ def _two_classes(source: Source, label: str, model: Model, text: bool, positive:
         )
     vocabulary = Vocabulary("class", 2, label, closed=[wanted], scored=says)
     vocabulary.closed = False  # the other is known only once it is seen
-    return Classes(vocabulary, (other, wanted))
+    return vocabulary, (other, wanted)
 
 
 def as_labels_are(values: Sequence[Any], text: bool) -> list[Value]:
@@ -235,17 +227,18 @@ def list_sizes(source: Source, models: list[Model]) -> dict[str, int]:
 
 
 def scored_by(
-    source: Source, model: Model, classes: Classes, sizes: dict[str, int], threshold: float
+    source: Source, model: Model, classes: Known, sizes: dict[str, int], threshold: float
 ) -> Scored:
     """The scores of a model, and what they are of."""
+    vocabulary, pair = classes
     name, size = model.columns[0], 0
-    known = tuple(classes.vocabulary.codes)
+    known = tuple(vocabulary.codes)
     if model.classes:
         text = bool(known) and isinstance(known[0], str)
         known = tuple(as_labels_are(model.classes, text))
     elif name not in sizes:
-        assert classes.pair is not None
-        known = classes.pair
+        assert pair is not None
+        known = pair
     else:
         size = len(known)
         place = Place(source, (source.column(name).length() != size).fill_null(True))
