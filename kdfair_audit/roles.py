@@ -26,29 +26,14 @@ OPTIONS = re.compile(r"^(?P<column>.*):(?P<options>(?:(?:T|seed)=|scores\b|label
 
 @dataclass(frozen=True)
 class Model:
-    """One run of one model, and where its predictions are.
+    """One run of one model, and where its predictions are."""
 
-    Attributes
-    ----------
-    role : str
-        One of ``ROLES``.
-    columns : tuple of str
-        One column; or one a class, of scores.
-    temperature : float, optional
-        Of a distilled student.
-    seed : int, optional
-    kind : str
-        "labels" or "scores"; "" until the data has been seen.
-    classes : tuple of str
-        The class of each column where there is one a class.
-    """
-
-    role: str
-    columns: tuple[str, ...]
-    temperature: float | None = None
+    role: str  # one of ROLES
+    columns: tuple[str, ...]  # one; or one a class, of scores
+    temperature: float | None = None  # of a distilled student
     seed: int | None = None
-    kind: str = ""
-    classes: tuple[str, ...] = ()
+    kind: str = ""  # "labels" or "scores"; "" until the data has been seen
+    classes: tuple[str, ...] = ()  # the class of each column where there is one a class
 
     @property
     def name(self) -> str:

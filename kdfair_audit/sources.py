@@ -36,28 +36,14 @@ TABLES = "SELECT table_name FROM information_schema.tables ORDER BY table_name"
 
 @dataclass(frozen=True)
 class Source:
-    """A table to be counted.
+    """A table to be counted."""
 
-    Attributes
-    ----------
-    name : str
-        What messages call it.
-    table : ibis.Table
-    names : dict of str to str
-        A column's name -> what the engine calls it, which knows no upper and lower case.
-    ordered : bool
-        Whether rows have numbers that mean something to who gave the table.
-    keeps : bool
-        Whether what was computed can be kept for the next question at no cost.
-    files : dict of str to callable
-        Of several files: path -> its columns, each with its kind.
-    """
-
-    name: str
-    table: Any
-    names: Mapping[str, str]
-    ordered: bool = True
-    keeps: bool = True
+    name: str  # what messages call it
+    table: ibis.Table
+    names: Mapping[str, str]  # a column -> what the engine calls it, to which a is A
+    ordered: bool = True  # whether rows have numbers that mean something to who gave the table
+    keeps: bool = True  # whether what was computed can be kept for the next question at no cost
+    # Of several files: path -> its columns, each with its kind.
     files: Mapping[str, Callable[[], Mapping[str, str]]] = field(default_factory=dict)
 
     @property
