@@ -75,9 +75,9 @@ def gpu_hours(card: pd.DataFrame, hours: float = 10.0) -> Folded:
         f"Bought greedily, most verdicts an hour first, at the rate `{RATE}` of `kdfair plan` (one "
         f"H100): {buys['hours'].sum():.1f} of {hours:g} hours make {verdicts} of {undecided.sum()} "
         f"undecided verdicts decidable, and about {buys['expected'].sum():.0f} of them would be "
-        f"decided, if what was measured is the truth (power {POWER:g}, as in the cells). No hour "
-        f"of training buys the rest: {examples} lack test examples, {never} no number of seeds "
-        f"decides. The same hours would train {hours / seed:.1f} seeds of {titled(PAPER[0])} under "
+        f"decided, if what was measured is the truth (power {POWER:g}, as in the cells). Of "
+        f"the others {examples} lack test examples and {never} no number of seeds decides: no hour "
+        f"of training buys those. The same hours would train {hours / seed:.1f} seeds of {titled(PAPER[0])} under "
         f"the paper's protocol ({seed:.1f} hours a seed), a column that is not measured yet."
     )
     rows = [
