@@ -59,7 +59,8 @@ def bought(
     finite = [lack is not None and bool(np.isfinite(lack.seeds)) for lack in lacking["missing"]]
     lacking = lacking[finite]
     need = pd.Series([lack.seeds for lack in lacking["missing"]], lacking.index, dtype=float)
-    have = {key: float(rows["n"].max()) for key, rows in lacking.groupby(["study", "profile"])}
+    studied = lacking[["study", "profile", "n"]].groupby(["study", "profile"])["n"].max()
+    have = {(str(study), str(of)): float(n) for (study, of), n in studied.items()}  # type: ignore
     price = {key: each(*key) for key in have}
     left, steps = hours, list[list[Any]]()
     while True:

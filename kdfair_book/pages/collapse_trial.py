@@ -85,7 +85,8 @@ def trial() -> Folded:
         f"others are far apart after four epochs, {ranges[AS_PUBLISHED]} accurate, and at half the "
         f"rate {ranges[HALF]}: the published rate is at the edge of what trains there, and the "
         f"drop of the rate that follows saves most. Counts of collapses alone cannot show that "
-        f"with so few students."
+        f"with so few students. Another rate would mean training all students of this profile "
+        f"anew, since every temperature shares it."
     )
     return Folded(
         "What would have spared it: learning rate, warm-up, clipping, T², initial weights",

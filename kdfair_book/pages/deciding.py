@@ -69,16 +69,14 @@ def gpu_hours(card: pd.DataFrame, hours: float = 10.0) -> Folded:
     undecided = card["verdict"] == "undecided"
     lacks = [lack.short for lack in card.loc[undecided, "missing"] if lack is not None]
     examples, never = lacks.count("more examples"), lacks.count("no number of seeds")
-    seed = seed_gpu_hours(*PAPER)
     verdicts = sum(map(len, buys["verdicts"]))
     said = (
         f"Bought greedily, most verdicts an hour first, at the rate `{RATE}` of `kdfair plan` (one "
         f"H100): {buys['hours'].sum():.1f} of {hours:g} hours make {verdicts} of {undecided.sum()} "
         f"undecided verdicts decidable, and about {buys['expected'].sum():.0f} of them would be "
-        f"decided, if what was measured is the truth (power {POWER:g}, as in the cells). No hour "
-        f"of training buys the rest: {examples} lack test examples, {never} no number of seeds "
-        f"decides. The same hours would train {hours / seed:.1f} seeds of {titled(PAPER[0])} under "
-        f"the paper's protocol ({seed:.1f} hours a seed), a column that is not measured yet."
+        f"decided, if what was measured is the truth (power {POWER:g}, as in the cells). Of "
+        f"the others {examples} lack test examples and {never} no number of seeds decides: no hour "
+        f"of training buys those.{_instead(card, hours)}"
     )
     rows = [
         {
@@ -92,6 +90,17 @@ def gpu_hours(card: pd.DataFrame, hours: float = 10.0) -> Folded:
     return Folded(
         f"What {hours:g} GPU hours would buy",
         [Text(said), *([table(pd.DataFrame(rows))] if rows else [])],
+    )
+
+
+def _instead(card: pd.DataFrame, hours: float) -> str:
+    """What the hours would train of the study that is wanted most, while that is not measured."""
+    if PAPER in _measured(card):
+        return ""
+    seed = seed_gpu_hours(*PAPER)
+    return (
+        f" The same hours would train {hours / seed:.1f} seeds of {titled(PAPER[0])} under the "
+        f"paper's protocol ({seed:.1f} hours a seed), a column that is not measured yet."
     )
 
 

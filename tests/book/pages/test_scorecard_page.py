@@ -84,3 +84,9 @@ def test_reasons_are_tables_with_rounded_numbers(card):
     assert len(page.find_all("table")) == len(claims.CLAIMS)
     assert "e-1" not in page.text and "no number of seeds" in page.text
     assert all(box["tabindex"] == "0" for box in page.select(".kd-scroll"))
+
+
+def test_the_papers_protocol_is_named_only_while_it_is_not_measured(card):
+    assert "under the paper's protocol" in str(deciding.gpu_hours(card, hours=0.001))
+    measured = card.assign(study="cifar100", profile="paper", verdict="holds", missing=None)
+    assert "under the paper's protocol" not in str(deciding.gpu_hours(measured, hours=0.001))
