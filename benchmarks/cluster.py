@@ -3,8 +3,9 @@
 overhead   a smoke study in one process and on Ray, in a Python each, alternating: "started" starts
            Ray for it, "there" uses a cluster of two nodes that is there already
 killed     a study whose steps wait a known time, on a cluster of two nodes of this machine: the
-           node that trains is killed half an epoch after a checkpoint. "lost_s" is how much later
-           it ended than without; "redone_s" is the part of it that steps were made anew
+           node that trains is killed half an epoch after a checkpoint. "lost_s" is how long it
+           took until the other node was where the lost one had been: "redone_s" of it, steps that
+           were made anew, the rest until the loss was noticed and the task begun elsewhere
 
     python benchmarks/cluster.py --json data/benchmarks/cluster.json      some minutes
 """
@@ -42,7 +43,7 @@ WAIT, STEPS, EPOCHS = 0.1, 40, 6
 
 
 class Waiting(nn.Module):
-    """A network whose training steps wait; a file says on which node each was made."""
+    """A network whose training steps wait; a file says when and on which node each was made."""
 
     def __init__(self, log: str) -> None:
         super().__init__()
@@ -54,7 +55,7 @@ class Waiting(nn.Module):
 
             time.sleep(WAIT)
             with open(self.log, "a") as log:
-                log.write(ray.get_runtime_context().get_node_id() + "\n")
+                log.write(f"{ray.get_runtime_context().get_node_id()} {time.time()}\n")
         return self.linear(x)
 
 
@@ -106,23 +107,29 @@ def overhead(folder: Path, rounds: int, cluster: Any) -> list[dict[str, Any]]:
     ]
 
 
-def killed(folder: Path, cluster: Any, *, kill: bool) -> tuple[float, int]:
-    """Seconds of the waiting study, and the steps that it made."""
-    log = folder / f"steps-{kill}"
+def killed(folder: Path, cluster: Any) -> dict[str, Any]:
+    """Seconds that the waiting study lost by the node that trained it."""
+    log = folder / "steps"
     log.touch()
-    store = RunStore(folder / f"runs-{kill}")
-    began = time.perf_counter()
-    with ThreadPoolExecutor(1) as pool:  # nodes are added and removed by the main thread
-        how = {"store": store, "ray": cluster.address, "progress": False}
+    load = os.getloadavg()[0]
+    with ThreadPoolExecutor(1) as pool:  # nodes are removed by the main thread
+        how = {"store": RunStore(folder / "killed"), "ray": cluster.address, "progress": False}
         going = pool.submit(run_study, waiting_study(log), "smoke", **how)
-        if kill:  # half an epoch after the checkpoint of the third
-            while len(log.read_text().splitlines()) < 3 * STEPS + STEPS // 2:
-                time.sleep(WAIT / 4)
-            busy = log.read_text().splitlines()[0]
-            node = next(node for node in cluster.worker_nodes if node.node_id == busy)
-            cluster.remove_node(node, allow_graceful=False)
+        while len(_steps(log)) < 3 * STEPS + STEPS // 2 and not going.done():
+            time.sleep(WAIT / 4)
+        busy = _steps(log)[0][0]
+        lost = next(node for node in cluster.worker_nodes if node.node_id == busy)
+        cluster.remove_node(lost, allow_graceful=False)
         going.result()
-    return time.perf_counter() - began, len(log.read_text().splitlines())
+    before = [float(when) for node, when in _steps(log) if node == busy]
+    after = [float(when) for node, when in _steps(log) if node != busy]
+    redone = len(before) + len(after) - STEPS * EPOCHS
+    row = {"what": "a node killed", "lost_s": after[redone - 1] - before[-1], "load": load}
+    return row | {"redone_s": redone * WAIT, "steps": len(before), "redone": redone}
+
+
+def _steps(log: Path) -> list[list[str]]:
+    return [line.split() for line in log.read_text().splitlines()]
 
 
 def node(cores: int) -> dict[str, int]:
@@ -153,12 +160,9 @@ def main() -> None:
         folder = Path(place)
         rows = overhead(folder, options.rounds, cluster)
         ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
-        load = os.getloadavg()[0]
-        (whole, steps), (broken, made) = (killed(folder, cluster, kill=k) for k in (False, True))
+        rows.append(killed(folder, cluster))
         ray.shutdown()
     cluster.shutdown()
-    lost = {"lost_s": broken - whole, "redone_s": (made - steps) * WAIT, "load": load}
-    rows.append({"what": "a node killed", "seconds": broken, "without": whole, **lost})
     for row in rows:
         print(
             "  ".join(
