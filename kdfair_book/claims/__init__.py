@@ -15,7 +15,7 @@ by its interval alone is "nothing that would matter". The rule is the same in a 
 column, for the other tests and for the paper's own tables.
 
 The tests, their directions, temperatures and smallest effects stand in :data:`CLAIMS`; they were
-fixed before any result was looked at. Nobody types a verdict.
+fixed before any result was looked at. Every verdict is computed.
 """
 
 from kdfair_book.claims.other_tests import by_other_tests

@@ -61,7 +61,7 @@ def bought(
     need = pd.Series([lack.seeds for lack in lacking["missing"]], lacking.index, dtype=float)
     studied = lacking[["study", "profile", "n"]].groupby(["study", "profile"])["n"].max()
     have = {(str(study), str(of)): float(n) for (study, of), n in studied.items()}  # type: ignore
-    price = {key: each(*key) for key in have}
+    price = {(study, profile): each(study, profile) for study, profile in have}
     left, steps = hours, list[list[Any]]()
     while True:
         offers: list[tuple[float, Any]] = []

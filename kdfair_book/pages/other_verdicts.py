@@ -61,7 +61,7 @@ def details(other: pd.DataFrame) -> Folded:
     shown = [table(pd.DataFrame(rows)[columns])] if rows else []
     return Folded(
         "Paired classes and probabilities: both verdicts, and what the tests assume",
-        [ASSUMES, *shown, simulated_pairing(), simulated_probabilities()],
+        [summary(other), ASSUMES, *shown, simulated_pairing(), simulated_probabilities()],
     )
 
 

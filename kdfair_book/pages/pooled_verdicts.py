@@ -25,9 +25,10 @@ often where there is none, as the simulation below shows. Trends of #SC and #TC 
 seed; their p-values are combined by Stouffer's method. One test a claim, so nothing is corrected; \
 Holm's verdicts in the cells stand as they are.
 
-I² is the share of the spread between studies that is not error, τ the deviation of their true \
-effects. Both were fixed, like the rule, before any pooled result was looked at; that the claims \
-would be pooled at all was decided after the cells were known."""
+I² is the share of the variance between studies' effects that is more than seeds and test \
+examples would give by chance, τ the standard deviation of their true effects. Both were fixed, \
+like the rule, before any pooled result was looked at; that the claims would be pooled at all was \
+decided after the cells were known."""
 
 
 def summary(pooled: pd.DataFrame) -> Text:
@@ -45,10 +46,10 @@ def summary(pooled: pd.DataFrame) -> Text:
     tiny = f" (of those that hold {small} with an effect below what would matter)" if small else ""
     apart = int((pooled["i2"] > 0.75).sum())
     return Text(
-        f"**All studies together.** Pooled, the {len(pooled)} claims that several studies measure "
-        f"come out so: for these studies {told(these)}{tiny}; for studies like these {told(like)}. "
-        f"The studies differ: in {apart} claims more than three quarters of the spread between "
-        f"them is not error."
+        f"**All studies together** (last column). One verdict a claim, from the mean over "
+        f"studies: for these studies {told(these)}{tiny}; for studies like these {told(like)}. "
+        f"The studies differ from each other: in {apart} claims, chance (seeds and test examples) "
+        "explains less than a quarter of the variance between studies (I² above 75 %)."
     )
 
 

@@ -51,12 +51,26 @@ def test_verdicts_in_the_papers_regime_are_counted_apart(card):
     measured = card[card["verdict"] != "not measured"]
     near = measured["regime"] == "the paper's regime"
     apart = f"The others, {(~near).sum()}, are" if near.any() else f"all {len(measured)} are"
-    assert f"{apart} verdicts on the sentence, not on the paper" in claim_sentences.verdicts(card)
+    said = claim_sentences.verdicts(card)
+    assert f"{apart} verdicts on these studies" in said and "not on the paper" in said
     one = card.assign(regime=["the paper's regime"] * 3 + ["another"] * (len(card) - 3))
     left = (one.loc[card["verdict"] != "not measured", "regime"] == "another").sum()
     assert f"The others, {left}, are" in claim_sentences.verdicts(one)
     inside = card.assign(regime="the paper's regime")
     assert "The others, 0," in claim_sentences.verdicts(inside)
+
+
+def test_a_verdict_from_another_regime_is_no_check_or_cross(card):
+    """Beside the paper's claim only a study in its regime, or its own tables, may have them."""
+    page = BeautifulSoup(scorecard.Scorecard(card)._repr_html_(), "html.parser")
+    apart = card[(card["regime"] != "the paper's regime") & (card["regime"] != "")]
+    for word, sign in (("holds", "●"), ("fails", "○")):
+        cells = page.select(f".kd-elsewhere.kd-{word}")
+        assert {cell.text for cell in cells} == {f"{sign} {word}"}
+        assert len(cells) == (apart["verdict"] == word).sum() > 0
+    inside = card.assign(regime="the paper's regime")
+    plain = BeautifulSoup(scorecard.Scorecard(inside)._repr_html_(), "html.parser")
+    assert not plain.select(".kd-elsewhere") and plain.select("a.kd-fails")[0].text == "✗ fails"
 
 
 def test_a_collapsed_training_is_named_beside_its_verdict(card):
