@@ -57,7 +57,7 @@ def bought(
     """
     lacking = card[card["verdict"] == "undecided"]
     finite = [lack is not None and bool(np.isfinite(lack.seeds)) for lack in lacking["missing"]]
-    lacking = lacking[finite]
+    lacking = lacking[np.array(finite, dtype=bool)]
     need = pd.Series([lack.seeds for lack in lacking["missing"]], lacking.index, dtype=float)
     studied = lacking[["study", "profile", "n"]].groupby(["study", "profile"])["n"].max()
     have = {(str(study), str(of)): float(n) for (study, of), n in studied.items()}  # type: ignore

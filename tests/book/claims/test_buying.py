@@ -46,7 +46,9 @@ def test_steps_of_one_study_in_a_row_are_one_purchase():
 
 
 def test_without_anything_to_buy_nothing_is_bought():
-    assert bought(pd.DataFrame(lacking("cheap", 5, np.inf, np.nan)), each=price).empty
+    never = pd.DataFrame(lacking("cheap", 5, np.inf, np.nan))
+    assert bought(never, each=price).empty
+    assert bought(never.assign(verdict="holds", missing=None), each=price).empty
 
 
 def test_a_seed_costs_what_the_plan_says():
