@@ -137,7 +137,7 @@ class Scorecard:
             family = f"{row['profile']}, " if rows["profile"].nunique() > 1 else ""
             for which, said in POOLED.items():
                 word, why = row[f"verdict_{which}"], escape(pooled_numbers(row, which))
-                small = ", too small to matter" if too_small(row, which) else ""
+                small = f", {row[f'addition_{which}']}".rstrip(", ")
                 lines.append(
                     f'<div><span class="kd-{word}{kind}" title="{why}">{signs[word]} {word}</span>'
                     f"<small>{family}{said}{small}</small></div>"
@@ -172,6 +172,7 @@ class Scorecard:
         if lacks is not None and word == "undecided":
             by += f"{': ' if by else ''}{escape(lacks.short)}"
         company = "; a training collapsed" if "collapsed" in str(row["why"]) else ""
+        by = "; ".join(filter(None, [by, row["addition"] if word == "holds" else ""]))
         about = f"<small>{by}{company}</small>" if by or company else ""
         page = "" if word == "not measured" or row["study"] == "all" else study_page(row["study"])
         if not page:
@@ -237,7 +238,7 @@ def _reason(row: dict) -> str:
     lacks = row.get("missing")
     measured = not np.isnan(row["p_value"])
     cells = [
-        said(row),
+        said(row) + f", {row['addition']}".rstrip(", "),
         str(row["why"]),
         f"{row['p_adjusted']:.2g}" if measured else "–",
         effect(row) if measured else "–",
@@ -253,15 +254,9 @@ def _reason(row: dict) -> str:
 def pooled_numbers(row: dict, which: str) -> str:
     """What a pooled verdict rests on; ``which`` is a key of :data:`POOLED`."""
     shown = effect(row | {"low": row[f"low_{which}"], "high": row[f"high_{which}"]})
-    small = "; smaller than what would matter" if too_small(row, which) else ""
+    small = f"; {row[f'addition_{which}']}".rstrip("; ")
     p = row[f"p_value_{which}"]
     return f"effect {shown}, p = {p:.2g}, {row['studies']} studies, {row['cells']} cells{small}"
-
-
-def too_small(row: dict, which: str) -> bool:
-    """Whether a pooled effect is there, but its interval ends below what would matter."""
-    smallest = claims.get(row["claim"]).smallest
-    return bool(row[f"verdict_{which}"] == "holds" and row[f"high_{which}"] < smallest)
 
 
 def p_value(p: float) -> str:
@@ -309,9 +304,10 @@ def numbers(row: dict) -> str:
     against = f" ({opposite:.2g} for the opposite)" if opposite <= claims.LEVEL else ""
     lacks = row.get("missing")
     missing = f"; what would decide it: {lacks}" if lacks is not None else ""
+    small = f"; {row['addition']}".rstrip("; ")
     return (
         f"{row['why']}; p = {row['p_adjusted']:.2g} after correction{against}, effect "
-        f"{effect(row)}, n = {row['n']:.0f}{missing}"
+        f"{effect(row)}, n = {row['n']:.0f}{small}{missing}"
     )
 
 

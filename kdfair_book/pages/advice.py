@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book.charts.collapsed import in_words
-from kdfair_book.claims.deciding import mean_seeds
+from kdfair_book.claims.seeds_to_decide import mean_seeds
 from kdfair_book.evidence import Sweep, disagreement_reduction, settings, sweep
 from kdfair_book.evidence.class_bias import disagreements
 from kdfair_book.evidence.collapse import collapsed

@@ -309,7 +309,6 @@ def _deciding(fair: pd.DataFrame) -> str:
 LACKS = {
     "more seeds": "need more seeds (trainings)",
     "more examples": "a larger test set",
-    "too small to matter": "seem too small to matter",
     "no number of seeds": "no number of seeds would decide",
 }
 

@@ -86,6 +86,7 @@ class Rows:
             body += f'<tr><th scope="rowgroup" colspan="4">{sentence}</th></tr>'
             for row in rows.to_dict("records"):
                 cells = [f"{SIGNS[row['verdict']]} {row['verdict']}"]
+                cells[0] += f", {row['addition']}".rstrip(", ")
                 cells += [p_value(row["p_adjusted"]), effect(row)]
                 body += f"<tr><td>{escape(printed_cell(row))}</td>" + "".join(
                     f"<td>{escape(cell)}</td>" for cell in cells

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book import claims
-from kdfair_book.charts.scorecard import POOLED, SIGNS, effect, p_said, too_small
+from kdfair_book.charts.scorecard import POOLED, SIGNS, effect, p_said
+from kdfair_book.claims.scoring import SMALL
 from kdfair_book.evidence import simulations
 from kdfair_book.evidence.pooling_simulated import CELLS, DL, HK, LIKE, STOUFFER, THESE
 from kdfair_book.pages.claim_sentences import told
@@ -41,7 +42,7 @@ def summary(pooled: pd.DataFrame) -> Text:
     if pooled.empty:
         return Text("No claim was measured on two studies, so that nothing is pooled.")
     these, like = (pooled[f"verdict_{which}"].value_counts() for which in POOLED)
-    small = sum(too_small(row, "these") for row in pooled.to_dict("records"))
+    small = int((pooled["addition_these"] == SMALL).sum())
     tiny = f" (of those that hold {small} with an effect below what would matter)" if small else ""
     apart = int((pooled["i2"] > 0.75).sum())
     return Text(
@@ -61,7 +62,7 @@ def details(pooled: pd.DataFrame) -> Folded:
         for which, name in POOLED.items():
             word = row[f"verdict_{which}"]
             shown = effect(row | {end: row[f"{end}_{which}"] for end in ("low", "high")})
-            small = ", too small to matter" if too_small(row, which) else ""
+            small = f", {row[f'addition_{which}']}".rstrip(", ")
             p = p_said(row[f"p_value_{which}"])
             cells[name] = f"{SIGNS[word]} {word}{small}: {shown}, {p}"
         cells["I²; τ"] = (
