@@ -117,8 +117,8 @@ def _factor(found: list[Results]) -> Advice | None:
         "The factor T²",
         "Multiply the teacher's part of the loss (the soft term) by T², the temperature squared, "
         "and write down that you did.",
-        f"At T = {AT:g}: {answer.number} (EOD; shown on [Faces]({_page(answer.link)})). Students "
-        "lose accuracy too, which may explain a part.",
+        f"Left out, at T = {AT:g}: {answer.number} (EOD; shown on [Faces]({_page(answer.link)})). "
+        "Students lose accuracy too, which may explain a part.",
         answer.rests.rstrip("."),
     )
 
