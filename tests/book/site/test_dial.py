@@ -145,3 +145,17 @@ def test_repaint_takes_less_than_50_ms(study):
     )
     assert len(took) >= 6
     assert statistics.median(took) < 50, sorted(took)
+
+
+@pytest.mark.parametrize(("width", "labeled"), [(1280, True), (360, False)])
+def test_lines_are_labeled_at_their_ends_where_there_is_room(visit, width, labeled):
+    """Else the legend names them; at any width one of both does, and no label is cut."""
+    _, page = visit("book/studies/cifar10.html", width=width)
+    figure = page.locator(".kd-figure").first
+    assert figure.locator(".kd-key").is_visible() == (not labeled)
+    panel = figure.locator(".kd-panel").first
+    names = panel.locator("svg text", has_text="null control")
+    assert names.count() == int(labeled)
+    if labeled:
+        box, room = names.bounding_box(), panel.bounding_box()
+        assert box["x"] + box["width"] <= room["x"] + room["width"] + 1
