@@ -250,6 +250,7 @@ def page_heights(html: Path, pages: Iterable[Path]) -> dict[str, int]:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         for path in sorted(pages):
             page.goto(path.as_uri())
+            page.evaluate("() => window.kdfair && window.kdfair.ready")
             height = page.evaluate("document.documentElement.scrollHeight")
             found[path.relative_to(html).as_posix()] = int(height)
         browser.close()

@@ -19,12 +19,11 @@ FAIRLEARN = {"dpd": demographic_parity_difference, "eod": equalized_odds_differe
 def one_against_rest(y, pred, group, metric):
     """The paper's Algorithm 1: the mean over classes of DPD or EOD; of two classes, class 1's."""
     y, pred, group = y[group >= 0], pred[group >= 0], group[group >= 0]
-    found = []
-    for c in [1] if y.max() == 1 else range(y.max() + 1):
-        parts = [slice(None)] if metric == "dpd" else [y == c, y != c]
-        rates = [pd.Series(pred[p] == c).groupby(group[p]).mean() for p in parts]
-        found.append(max(r.max() - r.min() for r in rates))
-    return float(np.mean(found))
+    classes = [1] if y.max() == 1 else np.arange(y.max() + 1)
+    said, is_class = (a[:, None] == classes for a in (pred, y))
+    parts = [True] if metric == "dpd" else [is_class, ~is_class]
+    rates = [pd.DataFrame(np.where(p, said, np.nan)).groupby(group).mean() for p in parts]
+    return float(np.max([r.max() - r.min() for r in rates], axis=0).mean())
 
 
 def by_fairlearn(y, pred, group, metric):

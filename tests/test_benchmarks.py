@@ -33,6 +33,7 @@ def run_benchmark(script, folder, *options):
     return json.loads(file.read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", ["cifar10", "trifeature", "text"])
 def test_the_sweep_benchmark_runs(study, tmp_path):
     content = run_benchmark("sweep.py", tmp_path, "--study", study, *SMALL)
@@ -55,6 +56,7 @@ def sweep():
     return module
 
 
+@pytest.mark.slow
 def test_every_way_to_arrange_students_teaches_the_same(tmp_path):
     """As compared in float32: one step's gradients, however the networks run."""
     small = "--students 3 --batch 8 --size 16 --steps 1 --rounds 1".split()

@@ -65,6 +65,7 @@ def without(*kept: str) -> str:
     return BLOCKED.format(blocked=sorted(MODULES.get(name, name) for name in others))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kept", "code"),
     [

@@ -294,6 +294,7 @@ def test_the_verdict_says_what_a_lost_class_is_called_instead():
     assert "“cat” (+40.0 points" in line and "instead" not in line  # it gained
 
 
+@pytest.mark.slow
 def test_a_model_right_less_often_than_chance_is_noted(binary, roles):
     note = kdfair_audit.audit(binary.assign(student=1 - binary["student"]), **roles).notes[0]
     assert "'student' is right on" in note and note.endswith("other class (--positive)?")
@@ -309,6 +310,7 @@ def test_a_model_right_less_often_than_chance_is_noted(binary, roles):
     assert note.endswith("in another order than the labels' (--classes)?")
 
 
+@pytest.mark.slow
 def test_equal_models_are_not_said_to_differ():
     """Over 80 tables of models that err alike, a change is claimed about as seldom as promised."""
     rng = np.random.default_rng(5)

@@ -24,6 +24,8 @@ from kdfair_audit.report import AuditReport
 from kdfair_audit.rules import METRICS, parse
 from kdfair_core import metrics
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = int(os.environ.get("KDFAIR_FUZZ", "1"))
 FIRST = 0 if ROUNDS == 1 else 1_000_000
 

@@ -18,6 +18,7 @@ from kdfair_core.training import run_study
 
 # Ray leaves its pipes and processes to the garbage collector.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -18,6 +18,7 @@ def allowed(level, n):
     return level - 3.1 * np.sqrt(level * (1 - level) / n)
 
 
+@pytest.mark.slow
 def test_inversion_covers_where_other_intervals_fail():
     n = 100
     frame = simulate_coverage(n_studies=n, n_boot=200, seed=1).set_index(["method", "world"])
@@ -32,6 +33,7 @@ def test_inversion_covers_where_other_intervals_fail():
     assert apart["width"] < apart["truth"]
 
 
+@pytest.mark.slow
 def test_differences_cover_and_rarely_reject_without_difference():
     n = 100
     frame = simulate_difference_coverage(PAIRS[::2], n_studies=n, n_boot=200, seed=1)

@@ -31,6 +31,7 @@ def test_the_script_is_short_and_knows_nothing_of_ours():
     assert "kdfair" not in text.replace(str(ROOT), "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_every_row_and_every_count(folder, recompute):
     difference, n, counts = recompute(folder)

@@ -5,13 +5,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browsing import STUDY, Visit
+from bs4 import BeautifulSoup
 
 from kdfair_core.files import locked
 
@@ -40,6 +41,17 @@ def pages(book: Path) -> list[str]:
     apart = {"index.html", "search.html", "genindex.html", "py-modindex.html"}
     found = [p.relative_to(book).as_posix() for p in book.rglob("*.html")]
     return sorted(p for p in found if not p.startswith("_") and p not in apart)
+
+
+@pytest.fixture(scope="session")
+def soup(book: Path) -> Callable[[str], BeautifulSoup]:
+    """soup("page.html"): a page's elements; each page is parsed once."""
+
+    @cache
+    def parsed(name: str) -> BeautifulSoup:
+        return BeautifulSoup((book / name).read_text(encoding="utf-8"), "html.parser")
+
+    return parsed
 
 
 @pytest.fixture

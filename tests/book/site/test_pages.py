@@ -138,19 +138,17 @@ def test_hovering_shows_values(visit):
     assert "mean" in tip.inner_text()
 
 
-def test_links_between_pages_lead_somewhere(book, pages):
+def test_links_between_pages_lead_somewhere(book, pages, soup):
     anchors: dict[str, set[str]] = {}
 
     def ids(path):
         if path not in anchors:
-            soup = BeautifulSoup((book / path).read_text(encoding="utf-8"), "html.parser")
-            anchors[path] = {e["id"] for e in soup.find_all(id=True)}
+            anchors[path] = {e["id"] for e in soup(path).find_all(id=True)}
         return anchors[path]
 
     broken = []
     for name in pages:
-        soup = BeautifulSoup((book / name).read_text(encoding="utf-8"), "html.parser")
-        for link in soup.find_all("a", href=True):
+        for link in soup(name).find_all("a", href=True):
             target = urlparse(link["href"])
             if target.scheme or target.netloc:
                 continue
@@ -165,9 +163,8 @@ def test_links_between_pages_lead_somewhere(book, pages):
     assert not broken
 
 
-def test_no_table_is_left_as_text(book, pages):
+def test_no_table_is_left_as_text(pages, soup):
     """Markdown tables that a notebook prints are tables on the page."""
     for name in pages:
-        soup = BeautifulSoup((book / name).read_text(encoding="utf-8"), "html.parser")
-        for element in soup.select("article p"):
+        for element in soup(name).select("article p"):
             assert not element.get_text().lstrip().startswith("| "), (name, element.get_text()[:60])

@@ -1,6 +1,10 @@
-"""The dial follows a reader through a page."""
+"""The dial follows a reader through a page, and how tall pages are is measured right."""
+
+import subprocess
+import sys
 
 import pytest
+from browsing import FIRST
 
 pytestmark = pytest.mark.browser
 
@@ -19,3 +23,13 @@ def test_the_dial_follows_through_the_charts(visit, width):
     assert page.evaluate(tall) == pytest.approx(still, abs=2)
     page.evaluate("document.querySelector('.kd-dock').scrollIntoView({block: 'center'})")
     page.wait_for_selector(".kd-dial:not(.kd-follows)")
+
+
+def test_the_build_measures_the_height_that_a_page_has(visit, book):
+    """In a process of its own, since one can hold only one Playwright."""
+    _, page = visit(FIRST)
+    code = "import sys; from pathlib import Path; from kdfair_book import build;"
+    code += "print(build.page_heights(Path(sys.argv[1]), [Path(sys.argv[1], sys.argv[2])]))"
+    done = subprocess.run([sys.executable, "-c", code, book, FIRST], capture_output=True, text=True)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    assert done.stdout.strip() == str({FIRST: height}), done.stderr

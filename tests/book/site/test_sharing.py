@@ -5,19 +5,14 @@ import xml.etree.ElementTree as tree
 
 import pytest
 from browsing import FIRST, STUDY
-from bs4 import BeautifulSoup
 
 pytestmark = pytest.mark.browser
 
 
-def soup(book, name):
-    return BeautifulSoup((book / name).read_text(encoding="utf-8"), "html.parser")
-
-
-def test_every_page_has_a_preview_and_a_line_to_cite_it_by(book, pages):
+def test_every_page_has_a_preview_and_a_line_to_cite_it_by(book, pages, soup):
     titles = set()
     for name in pages:
-        page = soup(book, name)
+        page = soup(name)
         tags = {t["property"]: t["content"] for t in page.select("meta[property^='og:']")}
         assert len(tags["og:description"]) > 40, name
         titles.add(tags["og:title"])
@@ -28,13 +23,13 @@ def test_every_page_has_a_preview_and_a_line_to_cite_it_by(book, pages):
     assert len(titles) == len(pages)
 
 
-def test_findings_have_addresses(book):
-    opening = soup(book, FIRST)
+def test_findings_have_addresses(soup):
+    opening = soup(FIRST)
     links = {a["href"] for a in opening.select("a.headerlink")}
     for answer in opening.select(".kd-answer"):
         assert f"#{answer['id']}" in links
     assert "#what-is-not-known" in links and opening.find(id="what-is-not-known")
-    study = soup(book, STUDY)
+    study = soup(STUDY)
     assert study.find(id="what-we-found").get_text().startswith("What we found.")
     assert study.select_one("a[href='#what-we-found']")
     for link in study.select("a[href^='#figure-']"):

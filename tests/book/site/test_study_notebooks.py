@@ -95,6 +95,7 @@ def test_its_data_are_declared(name):
     assert {*STUDIES[name], "paper"} <= set(declared)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_where_nothing_was_measured_the_paper_is_shown(name, monkeypatch):
     monkeypatch.setenv("KDFAIR_BOOK", "1")
@@ -110,6 +111,7 @@ def test_where_nothing_was_measured_the_paper_is_shown(name, monkeypatch):
     assert not re.search(r"\bnan\b", said)
 
 
+@pytest.mark.slow
 def test_across_studies_shows_the_paper_alone():
     assert badges(run("across")) == {"reported"}
 
@@ -152,6 +154,7 @@ def publish_made_up(study, root, folder):
     return profile
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "celeba", "hatexplain", "faces"])
 def test_what_was_measured_is_shown_beside_the_paper(name, tmp_path):
     root = tmp_path / "results"
@@ -174,6 +177,7 @@ def test_what_was_measured_is_shown_beside_the_paper(name, tmp_path):
         assert badges(run("across")) == {profile, "reported"}
 
 
+@pytest.mark.slow
 def test_another_start_and_setting(tmp_path):
     publish_made_up("faces", tmp_path / "results", tmp_path)
     shown = run("faces", temperature=30, soft_scale="none", attribute="ethnicity")

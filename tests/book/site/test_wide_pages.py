@@ -1,8 +1,5 @@
 """Every page from a static host, 1280 wide: nothing from elsewhere, readable by all, light."""
 
-import subprocess
-import sys
-
 import pytest
 from browsing import FIRST, STUDIES, STUDY
 from survey import APART, FINDINGS, visit_all, where
@@ -40,13 +37,6 @@ def test_no_page_is_too_tall(survey):
     """None above the limit that the build names."""
     heights = {name: page["height"] for name, page in survey.items() if name not in APART}
     assert {n: h for n, h in heights.items() if h > TALLEST and n not in REFERENCE} == {}
-
-
-def test_the_build_measures_the_same_height(survey, book):
-    code = "from kdfair_book import build; from pathlib import Path; import sys;"
-    code += "print(build.page_heights(Path(sys.argv[1]), [Path(sys.argv[1], sys.argv[2])]))"
-    done = subprocess.run([sys.executable, "-c", code, book, FIRST], capture_output=True, text=True)
-    assert done.stdout.strip() == str({FIRST: survey[FIRST]["height"]}), done.stderr
 
 
 def test_the_dial_covers_no_text_on_a_first_screen(survey):

@@ -12,6 +12,7 @@ def python(code):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["torchvision", "timm", "transformers"])
 def test_packages_import_after_registering(package):
     code = (

@@ -16,6 +16,7 @@ from kdfair_core.training.plan import plan
 COMMAND = "run trifeature --profile smoke --seeds 0 1 5 --temperatures 4 --quiet --runs".split()
 
 
+@pytest.mark.slow
 def test_processes_on_one_store_train_each_run_once(tmp_path):
     command = [sys.executable, "-m", "kdfair_core", *COMMAND, str(tmp_path)]
     processes = [

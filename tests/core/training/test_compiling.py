@@ -47,6 +47,7 @@ def fitted(networks, *, compiled, sizes=(8, 8, 5)):
     return state(learners.finish())
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("cores", [1, 2])
 def test_compiled_networks_learn_what_others_learn(cores):
@@ -63,6 +64,7 @@ def test_compiled_networks_learn_what_others_learn(cores):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_networks_of_one_kind_share_one_program():
     from torch._dynamo.utils import counters
