@@ -69,7 +69,7 @@ class Findings:
         return [float(t) for t in students["temperature"].dropna()]
 
     def verdict(self, temperature: float | None = None) -> list[str]:
-        """The five lines, at one temperature (the lowest without one)."""
+        """The verdict in five lines, at one temperature (by default the lowest)."""
         frame = self.frames["verdict"]
         if self.known(temperature) is not None:
             frame = frame[frame["temperature"] == temperature]

@@ -256,6 +256,13 @@ def _prepare_run(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
     parser.add_argument(
         "--split", type=int, metavar="N", help="with --ray, groups of each seed's students"
     )
+    parser.add_argument(
+        "--gpus-per-teacher",
+        type=int,
+        default=1,
+        metavar="N",
+        help="devices that share each teacher: GPUs, or processes on a CPU (1)",
+    )
     parser.add_argument("--publish", action="store_true", help="publish what is stored afterwards")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_places(parser)
@@ -300,6 +307,7 @@ def _train(args: argparse.Namespace, study: str, options: dict[str, Any]) -> int
             progress=not args.quiet,
             ray=args.ray,
             split=args.split,
+            gpus_per_teacher=args.gpus_per_teacher,
             **options,
         )
 

@@ -243,8 +243,8 @@ class RunStore:
         """Return all runs of a study under a profile, every file verified.
 
         The order is that of role, seed, soft_scale, alpha, temperature. A study that never ran
-        has none. Runs that cannot be, which earlier versions stored for seeds such as "0", are left
-        out with a warning.
+        has none. Invalid runs, which earlier versions stored for seeds such as "0", are left out
+        with a warning.
 
         Raises
         ------

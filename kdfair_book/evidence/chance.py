@@ -52,7 +52,7 @@ def count_significant(a: ArrayLike, b: ArrayLike, *, level: float = 0.05) -> Any
 def permutation_test(
     a: ArrayLike, b: ArrayLike, *, level: float = 0.05, seed: int = 0
 ) -> CountTest:
-    """Is the number of significant classes more than permuted runs give?
+    """Permutation test: are more classes significant than when runs are split at random?
 
     If runs of a and b are exchangeable (nothing differs), every way to split them into two sides
     is as likely as the one observed. With five runs on each side there are 252.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from kdfair_core import metrics
 from kdfair_core.results import Results
 
 METRICS = ("accuracy", "dpd", "eod")
+SETTING = ["role", "temperature", "alpha", "soft_scale"]
 
 
 def bootstrap(
@@ -40,6 +42,35 @@ def bootstrap(
         n_boot=n_boot,
         seed=seed,
     )
+
+
+@lru_cache(maxsize=4)
+def all_models(
+    results: Results, attribute: str, *, n_boot: int = 1000, seed: int = 0
+) -> tuple[metrics.FairnessBootstrap, pd.DataFrame]:
+    """One resampled test set for every model of a study, so that all that is shown of it agrees.
+
+    Returns
+    -------
+    FairnessBootstrap
+    pandas.DataFrame
+        ``role``, ``temperature``, ``alpha``, ``soft_scale`` of each model, in the order of the
+        bootstrap. Diverged runs are left out.
+    """
+    runs = results.runs[~results.runs["diverged"]]
+    grouped = list(runs.groupby(SETTING, dropna=False, sort=False))
+    positions = [rows["run"].to_numpy() for _, rows in grouped]
+    boot = bootstrap(results, attribute, positions, n_boot=n_boot, seed=seed)
+    return boot, pd.DataFrame([key for key, _ in grouped], columns=SETTING)
+
+
+def position(models: pd.DataFrame, sweep: Sweep, role: str, temperature: float = np.nan) -> int:
+    """Where a sweep's model stands among :func:`all_models`."""
+    mine = models["role"] == role
+    if role == "ds":
+        mine &= (models["temperature"] == temperature) & (models["alpha"] == sweep.alpha)
+        mine &= models["soft_scale"] == sweep.soft_scale
+    return int(np.flatnonzero(mine)[0])
 
 
 def fairness_intervals(
@@ -69,25 +100,17 @@ def fairness_intervals(
         equal rates would show with this many examples; ``corrected``, the value less that bias.
         Diverged runs are left out.
     """
-    keys = ["role", "temperature", "alpha", "soft_scale"]
-    runs = results.runs[~results.runs["diverged"]]
-    grouped = list(runs.groupby(keys, dropna=False, sort=False))
-    boot = bootstrap(
-        results,
-        attribute,
-        [rows["run"].to_numpy() for _, rows in grouped],
-        n_boot=n_boot,
-        seed=seed,
-    )
+    boot, models = all_models(results, attribute, n_boot=n_boot, seed=seed)
     floor = _floor(results, attribute)
+    settings: list[dict[Any, Any]] = models.to_dict("records")
     rows = []
     for metric in METRICS:
-        for model, (key, _) in enumerate(grouped):
+        for model, setting in enumerate(settings):
             found = boot.interval(model, metric, level=level)
             by_run = boot.by_run(model, metric)
             rows.append(
                 {
-                    **dict(zip(keys, key, strict=True)),
+                    **setting,
                     "metric": metric,
                     "mean": found["value"],
                     "sd": float(by_run.std(ddof=1)) if len(by_run) > 1 else np.nan,

@@ -180,7 +180,7 @@ def load(name: str, *, root: str | os.PathLike[str] | None = None, **options: An
     root : path, optional
         Folder of the data sets. Default: ``$KDFAIR_DATA``, else ``./datasets``.
     **options
-        What the data set's own module offers.
+        Options of the data set, listed in its module.
 
     Raises
     ------

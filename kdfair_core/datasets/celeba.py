@@ -21,7 +21,8 @@ from kdfair_core.datasets._files import (
     shrink,
     torchvision_download,
 )
-from kdfair_core.datasets._images import ImageFiles, Rows, packed
+from kdfair_core.datasets._images import ImageFiles, Rows
+from kdfair_core.datasets._packing import packed
 
 ATTRIBUTES = 40
 

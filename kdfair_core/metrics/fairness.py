@@ -131,7 +131,7 @@ def group_rates(
     group_names: Sequence[Any] | None = None,
     class_names: Sequence[Any] | None = None,
 ) -> pd.DataFrame:
-    """The rates of each group behind DPD and EOD, for one count table.
+    """Rates of each group for one count table: DPD and EOD are their largest differences.
 
     Returns
     -------

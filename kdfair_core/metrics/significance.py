@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 def welch(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats, Floats]:
     """Welch's two-sided t-test of a against b along the first axis.
 
-    The same numbers as ``scipy.stats.ttest_ind(a, b, equal_var=False)`` where all is well, without
-    its warnings where it is not.
+    Gives the numbers of ``scipy.stats.ttest_ind(a, b, equal_var=False)``, and no warning where
+    neither side varies.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ def chance_count(n_classes: int, level: float = 0.05, *, confidence: float = 0.9
     level : float
         Level of each test.
     confidence : float
-        Probability, at least, of the interval: between the quantiles of the binomial
-        distribution that leave at most half the rest on either side.
+        The interval holds the count with at least this probability; its ends are quantiles of the
+        binomial distribution, with equal tails.
 
     Returns
     -------
