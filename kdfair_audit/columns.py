@@ -8,6 +8,7 @@ import math
 import sys
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -167,22 +168,26 @@ def plain_values(source: Source, name: str, what: str, column: pa.Array, express
     return values
 
 
-def codes_of(
-    source: Source,
-    name: str,
-    vocabulary: Vocabulary,
-    column: pa.ChunkedArray,
-    expression: Any,
-    missing: str,
-) -> Codes:
-    """Codes of a fetched column."""
+@dataclass(frozen=True)
+class Axis:
+    """One column of the group-by: what messages call it, its expression, its values."""
+
+    name: str
+    expression: Any
+    vocabulary: Vocabulary
+    missing: str = "refuse"
+
+
+def codes_of(source: Source, axis: Axis, column: pa.ChunkedArray) -> Codes:
+    """Codes of what was fetched of an axis."""
     encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
-    values = plain_values(source, name, vocabulary.what, encoded.dictionary, expression)
-    if None in values and missing == "refuse":
-        raise no_value(source, name, vocabulary.what, expression)
+    name, what = axis.name, axis.vocabulary.what
+    values = plain_values(source, name, what, encoded.dictionary, axis.expression)
+    if None in values and axis.missing == "refuse":
+        raise no_value(source, name, what, axis.expression)
     lookup = np.zeros(len(values), dtype=np.int64)
     order = in_order(values)
-    lookup[order] = vocabulary.extend([values[i] for i in order], name)
+    lookup[order] = axis.vocabulary.extend([values[i] for i in order], name)
     return lookup[encoded.indices.to_numpy(zero_copy_only=False)]

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kdfair_audit.columns import codes_of, group_value, parts_of, value
+from kdfair_audit.columns import Axis, codes_of, group_value, parts_of, value
 from kdfair_audit.counts import (
     BINS,
     JOINT,
@@ -85,16 +85,6 @@ def find_models(plan: Plan, columns: Sequence[str]) -> list[Model]:
     if twice:
         raise AuditError(f"column {listed(twice)} is given more than one role")
     return models
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One column of the group-by: what messages call it, its expression, its values."""
-
-    name: str
-    expression: Any
-    vocabulary: Vocabulary
-    missing: str = "refuse"
 
 
 def count_source(source: Source, plan: Plan) -> Counts:
@@ -191,10 +181,7 @@ class _Count:
         self._codes(name, self.source.run(values).column(0))
 
     def _codes(self, name: str, column: pa.ChunkedArray) -> Codes:
-        axis = self.axes[name]
-        return codes_of(
-            self.source, axis.name, axis.vocabulary, column, axis.expression, axis.missing
-        )
+        return codes_of(self.source, self.axes[name], column)
 
     def _sizes(self) -> dict[str, int]:
         return {name: len(axis.vocabulary) for name, axis in self.axes.items()}

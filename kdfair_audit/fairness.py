@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from typing import Any
 
@@ -90,15 +90,7 @@ class _Resampled:
     def __init__(self, counts: Counts, axis: str, groups: NDArray, options: Options) -> None:
         self.counts, self.axis, self.groups, self.options = counts, axis, groups, options
         self.settings = settings(counts.models)
-        self.alone: dict[int, FairnessBootstrap] = {}
-        self.found: dict[tuple[Setting, str, float], dict[str, float]] = {}
-
-    def interval(self, setting: Setting, metric: str, level: float) -> dict[str, float]:
-        """value, low, high, chance and corrected of one model."""
-        key = (setting, metric, level)
-        if key not in self.found:
-            self.found[key] = self._interval(*key)
-        return self.found[key]
+        self.interval, self.alone = cache(self._interval), cache(self._alone)
 
     def change(self, a: Setting, b: Setting, metric: str, level: float) -> dict[str, float]:
         """Change from a to b: the recovered variances of Zou and Donner (2008).
@@ -120,13 +112,14 @@ class _Resampled:
         }
 
     def _interval(self, setting: Setting, metric: str, level: float) -> dict[str, float]:
+        """value, low, high, chance and corrected of one model."""
         names = ("value", "low", "high", "chance", "corrected")
         if len(self.groups) < 2:
             return dict.fromkeys(names, np.nan)
         if self.together is not None:
             found = self.together.interval(self.settings.index(setting), metric, level=level)
             return {name: found[name] for name in names}
-        each = [self._run(run).interval(0, metric, level=level) for run in setting.runs]
+        each = [self.alone(run).interval(0, metric, level=level) for run in setting.runs]
         found = {name: float(np.mean([one[name] for one in each])) for name in names}
         by_run = np.array([one["value"] for one in each])
         seeds = float(seed_half_width([by_run], level=level))
@@ -153,14 +146,13 @@ class _Resampled:
         codes = np.array(self.counts.kept(self.axis))[self.groups]
         return self._bootstrap(rows, [list(s.runs) for s in self.settings], codes.tolist())
 
-    def _run(self, run: int) -> FairnessBootstrap:
-        if run not in self.alone:
-            axes = [self.axis, "y", f"p{run}"]
-            table = self.counts.table(*axes).take(self.groups, axis=0)
-            cells = table.nonzero()
-            rows = Rows(dict(zip(axes, cells, strict=True)), table[cells])
-            self.alone[run] = self._bootstrap(rows, [[run]], range(len(table)))
-        return self.alone[run]
+    def _alone(self, run: int) -> FairnessBootstrap:
+        """One run by itself, from its table."""
+        axes = [self.axis, "y", f"p{run}"]
+        table = self.counts.table(*axes).take(self.groups, axis=0)
+        cells = table.nonzero()
+        rows = Rows(dict(zip(axes, cells, strict=True)), table[cells])
+        return self._bootstrap(rows, [[run]], range(len(table)))
 
     def _bootstrap(
         self, rows: Rows, models: list[list[int]], groups: Sequence[int]
