@@ -93,6 +93,7 @@ def test_all_studies_give_one_row_each(sweep, monkeypatch):
     assert [row["study"] for row in sweep._apart()] == list(sweep.STUDIES)
 
 
+@pytest.mark.slow
 def test_the_reading_benchmark_runs(tmp_path):
     content = run_benchmark("reading.py", tmp_path, "--images", "6", "--rounds", "1")
     rows = {row["what"]: row for row in content["rows"]}

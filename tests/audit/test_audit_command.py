@@ -130,6 +130,7 @@ def test_counts_of_parts_make_the_report_of_the_whole(binary, table, tmp_path, c
     assert "--counts-only needs --out" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_names_cannot_steer_the_terminal(binary, tmp_path):
     path = tmp_path / "t.parquet"
     binary["sex"] = binary["sex"].map({"F": "\x1b[2J\x1b]0;owned\x07\u202e", "M": "m\u00e9\n"})

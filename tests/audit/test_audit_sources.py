@@ -382,6 +382,7 @@ def test_the_row_and_the_file_of_a_missing_value(binary, roles, tmp_path, suffix
     )
 
 
+@pytest.mark.slow
 def test_a_table_larger_than_memory(tmp_path, roles):
     """Two million distinct rows are grouped with 64 MB; what does not fit goes to disk."""
     n, rng = 2_000_000, np.random.default_rng(0)

@@ -43,6 +43,7 @@ def test_axes_end_where_vega_ends_them():
         assert y == pytest.approx(expected, abs=0.5)
 
 
+@pytest.mark.slow
 def test_runs_are_drawn_where_one_collapsed(trifeature):
     runs = trifeature.runs
     at = runs[(runs["role"] == "ds") & (runs["temperature"] == 30) & (runs["soft_scale"] == "T2")]

@@ -127,6 +127,7 @@ def test_fairness_shows_the_results_numbers(results):
     assert f"{100 * summary['floor'].max():.2f}" in figure.method
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", ["trifeature", "faces", "hatexplain"])
 def test_bands_hold_their_estimates(study):
     """On every figure of fairness; what was measured stands beside it under its own name."""

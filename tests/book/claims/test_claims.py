@@ -60,6 +60,7 @@ def test_size_is_an_addition_to_a_verdict_on_a_direction(
     assert claims.addition(word, p_opposite, high, smallest) == expected
 
 
+@pytest.mark.slow
 def test_one_rule_decides_wherever_a_verdict_is_given():
     """In cells, pooled and from the paper's tables verdicts are as the numbers beside them say."""
     card = claims.scorecard()

@@ -11,6 +11,8 @@ from kdfair_book.evidence.what_could_be_seen import BASE_RATES, SEEDS, SIZES, vi
 from kdfair_book.pages import advice, opening
 from kdfair_book.pages.opening import published
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found():

@@ -12,6 +12,8 @@ from kdfair_book.pages.effects_table import (
 )
 from kdfair_core import results, studies
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def table():

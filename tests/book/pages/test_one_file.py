@@ -7,6 +7,8 @@ import pytest
 from kdfair_book import report
 from kdfair_core import results
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[3] / "data" / "examples"
 
 

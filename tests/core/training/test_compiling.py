@@ -118,7 +118,7 @@ def test_on_a_gpu_there_is_no_compiling_shortly_before_a_limit(monkeypatch, left
     dataset = SimpleNamespace(kind="images", train=train_set)
     views = SimpleNamespace(device=torch.device("cuda"), dataset=dataset)
     deadline = None if left is None else time.monotonic() + left
-    one = sweep._Trained(views, None, None, deadline, None, None, None)
+    one = sweep._Trained(views, None, None, deadline, None, None, None, make_learners)
     assert one.compiles(Recipe(), 14) is expected
 
 
