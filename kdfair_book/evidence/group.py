@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kdfair_audit.intervals import FairnessBootstrap
 from kdfair_book.evidence import trends
 from kdfair_book.evidence.sweep import PAPER_RANGE, NotThere, Sweep
 from kdfair_core import metrics
@@ -23,14 +24,14 @@ def bootstrap(
     *,
     n_boot: int = 1000,
     seed: int = 0,
-) -> metrics.FairnessBootstrap:
+) -> FairnessBootstrap:
     """The resampled test set, as models (arrays of positions in ``pred``) see it."""
     if attribute not in results.group_names:
         raise ValueError(
             f"unknown attribute {attribute!r} of study {results.study}; expected one of "
             f"{', '.join(results.attributes) or 'none: it has no sensitive attributes'}"
         )
-    return metrics.FairnessBootstrap(
+    return FairnessBootstrap(
         results.y_true,
         [results.pred[runs] for runs in models],
         sensitive_features=results.groups[attribute],
@@ -64,7 +65,7 @@ def fairness_intervals(
     pandas.DataFrame
         As :meth:`Results.fairness_summary`: ``role``, ``temperature``, ``alpha``, ``soft_scale``,
         ``metric``, ``mean``, ``sd``, ``low``, ``high``, ``n_runs``, ``floor``; but the interval
-        (see :class:`kdfair_core.metrics.FairnessBootstrap`) is over test examples and seeds, of
+        (see :class:`kdfair_audit.intervals.FairnessBootstrap`) is over test examples and seeds, of
         what one trained model has in the population of examples. And ``chance``, what groups with
         equal rates would show with this many examples; ``corrected``, the value less that bias.
         Diverged runs are left out.

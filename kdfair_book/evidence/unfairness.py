@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdfair_core.metrics._checks import as_seeds, paired
+from kdfair_audit.intervals import as_seeds, paired
 from kdfair_core.metrics.individual import Pairs, score_gaps
 
 Array = NDArray[Any]
@@ -22,7 +22,7 @@ class UnfairnessBootstrap:
 
     An example that is drawn twice brings its pairs twice: a pair's weight is the product of its
     examples' (Poisson) counts. Seeds add Student's t times the standard error between runs, as in
-    :class:`~kdfair_core.metrics.FairnessBootstrap`.
+    :class:`~kdfair_audit.intervals.FairnessBootstrap`.
 
     Parameters
     ----------

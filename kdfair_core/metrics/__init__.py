@@ -6,8 +6,8 @@ differences are fractions. Most group metrics are functions of one table,
 once.
 """
 
-from kdfair_core.metrics._checks import UndefinedMetricWarning
 from kdfair_core.metrics.bootstrap import bootstrap_interval
+from kdfair_core.metrics.checks import UndefinedMetricWarning
 from kdfair_core.metrics.classes import (
     accuracy_from_counts,
     affected_classes,
@@ -30,12 +30,10 @@ from kdfair_core.metrics.individual import (
     sample_pairs,
     unfairness_over_pairs,
 )
-from kdfair_core.metrics.intervals import FairnessBootstrap
 from kdfair_core.metrics.significance import Chance, benjamini_hochberg, chance_count, welch
 
 __all__ = [
     "Chance",
-    "FairnessBootstrap",
     "Pairs",
     "UndefinedMetricWarning",
     "accuracy_from_counts",

@@ -1,7 +1,6 @@
 """Intervals for metrics of one count table, over the choice of test examples.
 
-For several runs on the same examples, for seeds, and for differences between models, see
-:mod:`kdfair_core.metrics.intervals`.
+Over seeds too, and for differences between models, the audit has ``FairnessBootstrap``.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from kdfair_core import asked
-from kdfair_core.metrics._checks import (
+from kdfair_core.metrics.checks import (
     UndefinedMetricWarning,
     as_labels,
     as_n_classes,

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from kdfair_core.asked import shown as as_shown
-from kdfair_core.metrics._checks import (
+from kdfair_core.metrics.checks import (
     UndefinedMetricWarning,
     as_groups,
     as_labels,

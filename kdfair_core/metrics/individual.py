@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kdfair_core import asked
-from kdfair_core.metrics._checks import UndefinedMetricWarning
+from kdfair_core.metrics.checks import UndefinedMetricWarning
 
 Floats = NDArray[np.float64]
 Distance = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]

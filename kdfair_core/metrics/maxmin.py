@@ -16,7 +16,6 @@ averaged over runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -129,26 +128,6 @@ def max_min_interval(simulate: Simulator, *, level: float, unseen: float = 0.0) 
     corrected = float(np.interp(value, curves[:, 1], truths))
     high = min(float(np.interp(reach, curves[:, 0], truths)), 1.0)
     return MaxMin(value, low, max(low, high), chance, corrected)
-
-
-def bias_correction(simulate: Simulator) -> Callable[[Any], Any]:
-    """The function that takes the bias out of a max-min: value to median-unbiased estimate.
-
-    It gives the true difference under which a value would be the median; 0 for values that equal
-    groups exceed half of the time.
-    """
-    scale = max(simulate.value, float(np.median(simulate(0.0))))
-    if simulate.value == 0 or scale == 0:
-        return lambda value: np.asarray(value, dtype=float)
-    truths = CANDIDATES[CANDIDATES <= 2] * scale
-    medians = np.array([np.median(simulate(truth / simulate.value)) for truth in truths])
-    medians = np.maximum.accumulate(medians)
-
-    def correct(value: Any) -> Any:
-        inside = np.interp(value, medians, truths)
-        return inside + np.maximum(np.asarray(value) - medians[-1], 0.0)
-
-    return correct
 
 
 def nothing_seen(examples: Array, level: float) -> float:
