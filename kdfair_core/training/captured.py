@@ -37,13 +37,15 @@ def cuda_graph(work: Work) -> tuple[Replay, Tensor]:
     here, aside = torch.cuda.current_stream(), stream("recording")
     aside.wait_stream(here)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.stream(aside):
-        for _ in range(WARM_UP):
-            work()
-        # other threads may go on with work of their own meanwhile
-        with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
-            result = work()
-    here.wait_stream(aside)
+    try:
+        with torch.cuda.stream(aside):
+            for _ in range(WARM_UP):
+                work()
+            # other threads may go on with work of their own meanwhile
+            with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
+                result = work()
+    finally:  # what was changed by the warm-up is put back only when it is over
+        here.wait_stream(aside)
     return graph.replay, result
 
 

@@ -124,6 +124,6 @@ def test_a_recording_is_warmed_up_on_its_stream_and_leaves_the_current_one(gpu, 
             cuda_graph(work)
     else:
         assert cuda_graph(work)[0] == "replay"
-        assert gpu.events[-1] == "here: waits for stream 1"
+    assert gpu.events[-1] == "here: waits for stream 1"
     assert worked == ["stream 1"] * (WARM_UP + 1) and modes == [("stream 1", "thread_local")]
     assert gpu.now() == "here" and gpu.events[0] == "stream 1: waits for here"
