@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kdfair_book import paper
+from kdfair_book.evidence.chance import chance_count
 from kdfair_book.evidence.group import bootstrap
 from kdfair_book.evidence.individual import pairs_of
 from kdfair_book.evidence.regime import regime
@@ -115,7 +116,7 @@ def _counts(found: Sweep) -> list[dict[str, Any]]:
     n_classes = len(found.results.classes)
     if n_classes < 10:
         return []
-    _, mean, high = metrics.chance_count(n_classes)
+    _, mean, high = chance_count(n_classes)
     rows = []
     for measure, reference in (("sc", found.nds), ("tc", found.teacher)):
         for role, t, runs in _models(found):

@@ -15,6 +15,7 @@ from kdfair_book import paper
 from kdfair_book.charts.paper import one_accuracy
 from kdfair_book.charts.study import DISTANCES, METRICS, at_setting
 from kdfair_book.evidence import collapse
+from kdfair_book.evidence.chance import affected_counts
 from kdfair_book.pages.text import SCALES, Text, at, listed, network
 from kdfair_core import metrics
 from kdfair_core.results import Results
@@ -148,7 +149,7 @@ def scales(found: Results, *, alpha: float = 0.8) -> Text:
 
 def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
     """How many classes are affected, against what chance alone would give."""
-    counts = at_setting(found.affected_counts(), alpha, [soft_scale])
+    counts = at_setting(affected_counts(found), alpha, [soft_scale])
     n = int(counts["n_classes"].iloc[0])
     high = float(counts["chance_high"].iloc[0])
     lines = []
@@ -195,7 +196,7 @@ def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> T
 
 def crossing(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
     """Whether #SC and #TC cross as the temperature rises, and whether #SC turns back."""
-    counts = at_setting(found.affected_counts(), alpha, [soft_scale])
+    counts = at_setting(affected_counts(found), alpha, [soft_scale])
     wide = counts.pivot_table(index="temperature", columns="comparison", values="significant")
     sc, tc = (dict(zip(wide.index, wide[name], strict=True)) for name in ("SC", "TC"))
     above = [t for t in sc if sc[t] > tc[t]]

@@ -30,17 +30,15 @@ from kdfair_core.metrics.individual import (
     sample_pairs,
     unfairness_over_pairs,
 )
-from kdfair_core.metrics.significance import Chance, benjamini_hochberg, chance_count, welch
+from kdfair_core.metrics.significance import benjamini_hochberg, welch
 
 __all__ = [
-    "Chance",
     "Pairs",
     "UndefinedMetricWarning",
     "accuracy_from_counts",
     "affected_classes",
     "benjamini_hochberg",
     "bootstrap_interval",
-    "chance_count",
     "class_accuracy",
     "class_accuracy_from_counts",
     "demographic_parity_difference",

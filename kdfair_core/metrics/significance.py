@@ -1,4 +1,4 @@
-"""Welch's t-test on whole arrays at once; what testing many classes does, and its correction."""
+"""Welch's t-test on whole arrays at once; the correction for testing many classes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
 
 from kdfair_core import asked
 
@@ -88,40 +88,3 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     scaled = p[order] * m / np.arange(1, m + 1)
     adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return adjusted
-
-
-class Chance(NamedTuple):
-    """Number of significant classes if nothing differs: central interval and mean."""
-
-    low: int
-    mean: float
-    high: int
-
-
-def chance_count(n_classes: int, level: float = 0.05, *, confidence: float = 0.95) -> Chance:
-    """How many of ``n_classes`` independent tests are significant if nothing differs.
-
-    Parameters
-    ----------
-    n_classes : int
-    level : float
-        Level of each test.
-    confidence : float
-        Probability, at least, of the interval: between the quantiles of the binomial
-        distribution that leave at most half the rest on either side.
-
-    Returns
-    -------
-    Chance
-        ``low``, ``mean``, ``high``.
-
-    Raises
-    ------
-    ValueError
-        For a negative number of classes, or a level or confidence outside (0, 1).
-    """
-    n_classes = asked.count("n_classes", n_classes, 0)
-    level, confidence = asked.share("level", level), asked.share("confidence", confidence)
-    tail = (1 - confidence) / 2
-    low, high = stats.binom.ppf([tail, 1 - tail], n_classes, level)
-    return Chance(max(int(low), 0), n_classes * level, max(int(high), 0))

@@ -285,28 +285,11 @@ def test_affected_classes(sweep):
     assert hit["significant"].all() and (hit["effect"] < -0.3).all()
 
 
-def test_affected_counts(sweep):
-    counts = sweep.affected_counts()
-    assert list(counts) == [
-        *["comparison", "temperature", "alpha", "soft_scale", "n_classes", "significant"],
-        *["significant_bh", "chance_low", "chance_mean", "chance_high"],
-    ]
-    keys = ["comparison", "temperature", "alpha", "soft_scale"]
-    for column, correction in [("significant", None), ("significant_bh", "bh")]:
-        classes = sweep.affected_classes(correction)
-        expected = classes.groupby(keys, dropna=False, sort=False)["significant"].sum()
-        assert counts[column].tolist() == expected.tolist()
-    assert (counts["n_classes"] == 3).all() and (counts["chance_mean"] - 0.15 < 1e-12).all()
-    # P(no class of 3) = 0.857, P(at most 1) = 0.993
-    assert (counts["chance_low"] == 0).all() and (counts["chance_high"] == 1).all()
-    assert set(counts.loc[counts["temperature"] == 4, "significant"]) <= {1, 2, 3}
-
-
 def test_a_single_seed_is_not_compared(toy):
     toy.fill(keep=lambda identity: identity["seed"] in (0, 5))
     toy.publish()
     loaded = results.load("toy")
-    assert loaded.affected_classes().empty and loaded.affected_counts().empty
+    assert loaded.affected_classes().empty
     assert len(loaded.disagreement()) == 12
 
 
