@@ -48,6 +48,7 @@ def test_the_sweep_benchmark_runs(study, tmp_path):
 
 @pytest.fixture(scope="module")
 def sweep():
+    sys.path.append(str(ROOT / "benchmarks"))
     spec = importlib.util.spec_from_file_location("sweep", ROOT / "benchmarks" / "sweep.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["sweep"] = module  # dataclasses look their module up

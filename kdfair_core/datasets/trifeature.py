@@ -313,27 +313,3 @@ def load(
         std=tuple(float(s) for s in some.std((0, 2, 3))),
         note=note,
     )
-
-
-def contact_sheet(size: int = 64, *, seed: int = 0) -> np.ndarray:
-    """Every shape (row) in every texture (column), colors along the diagonals.
-
-    Parameters
-    ----------
-    size : int
-        Pixels of a side of one image.
-    seed : int
-
-    Returns
-    -------
-    ndarray of uint8, [10 * (size + 2), 10 * (size + 2), 3]
-    """
-    cell = size + 2
-    sheet = np.full((10 * cell, 10 * cell, 3), 255, np.uint8)
-    for shape in range(10):
-        for texture in range(10):
-            rng = np.random.default_rng([seed, len(_SPLITS), shape, texture])
-            image = render(shape, texture, (shape + texture) % 10, size=size, rng=rng)
-            top, left = shape * cell + 1, texture * cell + 1
-            sheet[top : top + size, left : left + size] = image.transpose(1, 2, 0)
-    return sheet

@@ -29,7 +29,6 @@ from kdfair_core.results.collecting import (
     KEYS,
     Record,
     check_origins,
-    checked_features,
     make_features,
     published_records,
     runs_of_profile,
@@ -56,8 +55,6 @@ def publish(
     store: RunStore,
     *,
     dataset: Dataset | None = None,
-    features: Mapping[str, NDArray[Any]] | None = None,
-    scored: int | None = None,
     root: str | os.PathLike[str] | None = None,
     replace: bool = False,
 ) -> Path:
@@ -68,6 +65,11 @@ def publish(
     profile's are left out with a warning. The same runs give the same files, but for the
     manifest's date and commit.
 
+    Beside the predictions go the logits of some test examples (see `scored_examples`), and where
+    individual fairness measures distances between these: "input", images averaged down to 8x8 (not
+    of data sets of people), and "teacher", what the last layer of the first seed's teacher reads.
+    Those published before are kept if they cannot be made.
+
     Parameters
     ----------
     study : str or Study
@@ -75,13 +77,6 @@ def publish(
     store : RunStore
     dataset : Dataset, optional
         Default: the study's, loaded.
-    features : mapping of str to array [m, d] or [example, d], optional
-        Spaces in which individual fairness measures distances, for the scored examples or for all.
-        Two are made if not given: "input", images averaged down to 8x8 (not of data sets of
-        people), and "teacher", what the last layer of the first seed's teacher reads. Those
-        published before are kept if they cannot be made.
-    scored : int, optional
-        Number of test examples whose logits are kept; see `scored_examples`.
     root : path, optional
         Default: ``$KDFAIR_RESULTS``, else ``data/``.
     replace : bool
@@ -107,7 +102,7 @@ def publish(
     folder = folder_of(results_root(root), study.name, profile)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.parent):
-        return _publish(study, profile, runs, dataset, features, scored, folder, replace)
+        return _publish(study, profile, runs, dataset, folder, replace)
 
 
 def _publish(
@@ -115,8 +110,6 @@ def _publish(
     profile: str,
     runs: list[Run],
     dataset: Dataset | None,
-    features: Mapping[str, NDArray[Any]] | None,
-    scored: int | None,
     folder: Path,
     replace: bool,
 ) -> Path:
@@ -125,17 +118,16 @@ def _publish(
         os.rename(before, folder)
     published = None if replace else _published(folder)
     dataset = dataset or datasets.load(study.dataset, **study.profile(profile).dataset)
-    examples = scored_examples(len(dataset.test.y), len(dataset.class_names), scored)
+    examples = scored_examples(len(dataset.test.y), len(dataset.class_names))
     records = stored_records(runs, dataset, examples)
     if published:
         records |= published_records(published, folder, study, dataset, examples, records)
     check_origins(records.values(), dataset)
     ordered = sorted(records.values(), key=lambda record: order(record.identity))
     teacher = next((run for run in runs if run.name == ordered[0].name), None)
-    spaces = make_features(teacher, dataset, examples) | dict(features or {})
+    spaces = make_features(teacher, dataset, examples)
     if published and np.array_equal(published.scored, examples):
         spaces = published.features | spaces
-    spaces = checked_features(spaces, len(dataset.test.y), examples)
     arrays = _arrays(ordered, dataset, examples, spaces)
     manifest = _manifest(study, profile, ordered, dataset, arrays)
     tables = Results.from_arrays(manifest, arrays).tables()

@@ -6,6 +6,7 @@ networks come from a function, what is finished is handed out, steps are told to
 
 from __future__ import annotations
 
+import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,6 @@ from kdfair_core.training import compiling
 from kdfair_core.training.batches import stable_seed
 from kdfair_core.training.learners import make_learners, to_device
 from kdfair_core.training.loop import read_checkpoint, train
-from kdfair_core.training.machine import environment
 from kdfair_core.training.plan import Identity, Sweep, checkpoint_of
 from kdfair_core.training.step import Lesson
 from kdfair_core.training.teacher import (
@@ -272,3 +272,15 @@ def finished_run(
 
 def _weights(network: nn.Module) -> dict[str, np.ndarray]:
     return {name: t.cpu().contiguous().numpy() for name, t in network.state_dict().items()}
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What a run was made on, as it is stored beside its numbers."""
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "device": gpu or "cpu",
+        "threads": torch.get_num_threads(),
+    }
