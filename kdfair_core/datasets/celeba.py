@@ -73,8 +73,6 @@ def load(
     label: str = "Smiling",
     attributes: tuple[str, ...] = ("Young", "Male"),
     size: int = 64,
-    balance: bool = True,
-    pack: bool = True,
     download: bool = False,
     n_train: int | None = None,
     n_test: int | None = None,
@@ -91,12 +89,8 @@ def load(
     attributes : tuple of str
         Sensitive attributes; the paper's are "Young" and "Male".
     size : int
-        The central square of 178 pixels is resized to this. The paper does not name a size.
-    balance : bool
-        Undersample the training set.
-    pack : bool
-        Keep all images of this size in one array on disk (2.5 GB at 64); otherwise JPEG files are
-        read each time.
+        The central square of 178 pixels is resized to this. The paper does not name a size. All
+        images of a size are kept in one array on disk (2.5 GB at 64).
     download : bool
         Let torchvision fetch it if it is not there (from a drive with a daily quota).
     n_train, n_test : int, optional
@@ -128,19 +122,16 @@ def load(
     y = values[:, names.index(label)].astype(np.int64)
     groups = {name.lower(): values[:, names.index(name)].astype(np.int16) for name in attributes}
     images = ImageFiles([folder / "img_align_celeba" / file for file in files], size)
-    array = packed(images, root / f"celeba-{size}.npy") if pack else None
+    array = packed(images, root / f"celeba-{size}.npy")
 
     def split(rows: np.ndarray, n: int | None) -> Split:
-        x = images.subset(rows) if array is None else Rows(array, rows)
-        part = Split(x, y[rows], {name: codes[rows] for name, codes in groups.items()})
-        return shrink(part, n, seed=seed)
+        of_rows = {name: codes[rows] for name, codes in groups.items()}
+        return shrink(Split(Rows(array, rows), y[rows], of_rows), n, seed=seed)
 
     chosen = np.flatnonzero(partition == 0)
     if not len(chosen) or not (partition == 2).any():
         raise ValueError(f"{folder} has no training or no test images")
-    if balance:
-        chosen = chosen[balanced(y[chosen], seed=seed)]
-    train = split(chosen, n_train)
+    train = split(chosen[balanced(y[chosen], seed=seed)], n_train)
     test = split(np.flatnonzero(partition == 2), n_test)
     sample = train.take(np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int))
     mean, std = channel_statistics(sample.x)
@@ -153,8 +144,8 @@ def load(
         mean=mean,
         std=std,
         note=(
-            f"CelebA at {size}x{size}, label {label}: {len(train):,} training images"
-            + (f", undersampled to balance the label with seed {seed}," if balance else "")
-            + f" and {len(test):,} test images of the official split; validation images unused."
+            f"CelebA at {size}x{size}, label {label}: {len(train):,} training images, "
+            f"undersampled to balance the label with seed {seed}, and {len(test):,} test images of "
+            "the official split; validation images unused."
         ),
     )

@@ -247,7 +247,7 @@ def make_features(
         if np.isfinite(values).all():
             features["teacher"] = values
         else:
-            warnings.warn("the teacher's features are not finite and left out", stacklevel=4)
+            warnings.warn("the features 'teacher' are not finite and left out", stacklevel=4)
     if dataset.kind == "images" and dataset.name not in OF_PEOPLE:
         features["input"] = pooled(dataset.test.x[examples])
     return features

@@ -359,7 +359,7 @@ def test_text_has_no_pixels(toy):
 def test_features_that_are_not_finite_are_left_out(toy, monkeypatch):
     monkeypatch.setattr("toy_study.FEATURE", 1e9)
     toy.fill()
-    with pytest.warns(UserWarning, match="teacher's features are not finite"):
+    with pytest.warns(UserWarning, match="'teacher' are not finite"):
         toy.publish()
     assert list(results.load("toy").features) == ["input"]
 
