@@ -1,16 +1,14 @@
 """CIFAR-10 and CIFAR-100 (Krizhevsky, 2009): 50,000 + 10,000 images of 32x32.
 
-Read from the array cache ``cifar10.npz`` or, the first time, from the folders of the binary or the
-Python version as https://www.cs.toronto.edu/~kriz/cifar.html offers them. The Python version holds
-pickles; of those nothing but arrays, numbers and strings is let through.
+Read from the array cache ``cifar10.npz`` or, the first time, from the folder of the binary
+version as https://www.cs.toronto.edu/~kriz/cifar.html offers it. The Python version holds pickles:
+torchvision reads it, once it has compared the files' checksums with the official ones.
 """
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +21,6 @@ from kdfair_core.datasets._files import (
     read_cache,
     shrink,
     stratified,
-    torchvision_download,
     write_cache,
 )
 
@@ -46,7 +43,6 @@ class _Layout:
     train: tuple[str, ...]
     test: tuple[str, ...]
     label_bytes: int  # before the pixels of a binary record; the last one is the class
-    label_key: bytes  # in a Python batch
 
 
 _CIFAR10 = _Layout(
@@ -60,7 +56,6 @@ _CIFAR10 = _Layout(
     train=tuple(f"data_batch_{i}" for i in range(1, 6)),
     test=("test_batch",),
     label_bytes=1,
-    label_key=b"labels",
 )
 _CIFAR100 = _Layout(
     title="CIFAR-100",
@@ -73,7 +68,6 @@ _CIFAR100 = _Layout(
     train=("train",),
     test=("test",),
     label_bytes=2,
-    label_key=b"fine_labels",
 )
 
 
@@ -167,50 +161,54 @@ def _dataset(
 def _arrays(layout: _Layout, root: Path, cache: Path, download: bool) -> dict[str, np.ndarray]:
     """The cache's arrays; makes the cache from the official files if it is not there."""
     if not cache.exists():
-        if not _folders(layout, root) and download:
-            torchvision_download(layout.torchvision, root)
-        write = _pack(layout, root)
+        python = (root / layout.python_folder).is_dir() or download
+        binary = (root / layout.binary_folder).is_dir() or not python
+        write = _pack(layout, root) if binary else _by_torchvision(layout, root, download)
         write_cache(cache, write)
         return write
     return read_cache(cache, {"x_train": 4, "y_train": 1, "x_test": 4, "y_test": 1})
 
 
-def _folders(layout: _Layout, root: Path) -> list[Path]:
-    folders = [root / layout.binary_folder, root / layout.python_folder]
-    return [folder for folder in folders if folder.is_dir()]
+def _by_torchvision(layout: _Layout, root: Path, download: bool) -> dict[str, np.ndarray]:
+    from kdfair_core.models._torchvision import import_torchvision
+
+    root.mkdir(parents=True, exist_ok=True)
+    make = getattr(import_torchvision().datasets, layout.torchvision)
+    arrays: dict[str, np.ndarray] = {}
+    for part in ("train", "test"):
+        try:
+            data = make(root, train=part == "train", download=download)
+        except RuntimeError as error:  # a file is not there, or not the official one
+            raise ValueError(
+                f"{root / layout.python_folder} is not {layout.title}'s Python version: {error}"
+            ) from error
+        arrays[f"x_{part}"] = data.data.transpose(0, 3, 1, 2)
+        arrays[f"y_{part}"] = np.array(data.targets, np.uint8)
+        if layout is _CIFAR100:
+            arrays["fine_names"] = np.array(data.classes)
+    return arrays
 
 
 def _pack(layout: _Layout, root: Path) -> dict[str, np.ndarray]:
-    folders = _folders(layout, root)
-    if not folders:
-        raise missing(
-            layout.title,
-            root / layout.binary_folder,
-            get=layout.archive,
-            size=layout.size,
-            where=f"{root / layout.binary_folder}, unpacked",
-            fetch=f'"{layout.torchvision.lower()}"',
-        )
-    folder = folders[0]
-    binary = folder.name == layout.binary_folder
+    folder = root / layout.binary_folder
     arrays: dict[str, np.ndarray] = {}
     for part, files in (("train", layout.train), ("test", layout.test)):
-        batches = []
-        for file in files:
-            path = folder / (f"{file}.bin" if binary else file)
+        paths = [folder / f"{file}.bin" for file in files]
+        for path in paths:
             if not path.is_file():
                 raise missing(
-                    f"A part of {layout.title}",
+                    layout.title,
                     path,
                     get=layout.archive,
                     size=layout.size,
                     where=f"{folder}, unpacked",
+                    fetch=f'"{layout.torchvision.lower()}"',
                 )
-            batches.append(_read_binary(path, layout) if binary else _read_python(path, layout))
+        batches = [_read_binary(path, layout) for path in paths]
         arrays[f"x_{part}"] = np.concatenate([x for x, _ in batches])
         arrays[f"y_{part}"] = np.concatenate([y for _, y in batches])
     if layout is _CIFAR100:
-        arrays["fine_names"] = _fine_names(folder, binary)
+        arrays["fine_names"] = _fine_names(folder / "fine_label_names.txt")
     return arrays
 
 
@@ -228,63 +226,9 @@ def _read_binary(path: Path, layout: _Layout) -> tuple[np.ndarray, np.ndarray]:
     return records[:, layout.label_bytes :].reshape(-1, 3, SIDE, SIDE), labels.copy()
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Admits what an array of bytes is made of, and nothing that could run code."""
-
-    _reconstruct = np.zeros(0).__reduce__()[0]
-
-    def find_class(self, module: str, name: str) -> Any:
-        if name == "_reconstruct" and module in (
-            "numpy.core.multiarray",
-            "numpy._core.multiarray",
-        ):
-            return self._reconstruct
-        if (module, name) == ("numpy", "ndarray"):
-            return np.ndarray
-        if (module, name) == ("numpy", "dtype"):
-            return np.dtype
-        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes for Python 2
-            return lambda text, encoding: text.encode("latin1")
-        raise pickle.UnpicklingError(f"{module}.{name} does not belong into a CIFAR file")
-
-
-def _unpickle(path: Path) -> dict[bytes, Any]:
-    try:
-        with open(path, "rb") as file:
-            content = _ArraysOnly(file, encoding="bytes").load()
-    except Exception as error:  # a damaged pickle raises nearly anything
-        raise ValueError(f"{path} is truncated or not a CIFAR file: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is not a CIFAR file: expected a dict, got {type(content)}")
-    return {k.encode() if isinstance(k, str) else k: v for k, v in content.items()}
-
-
-def _read_python(path: Path, layout: _Layout) -> tuple[np.ndarray, np.ndarray]:
-    batch = _unpickle(path)
-    images = batch.get(b"data")
-    labels = np.asarray(batch.get(layout.label_key, ()), np.int64)
-    if (
-        not isinstance(images, np.ndarray)
-        or images.dtype != np.uint8
-        or images.shape != (len(labels), PIXELS)
-    ):
-        raise ValueError(
-            f"{path} is not a batch of {layout.title}: expected b'data' as uint8 [n, {PIXELS}] and "
-            f"{layout.label_key!r} with n labels, got {sorted(batch)}"
-        )
-    check_labels(labels, layout.n_classes, path)
-    return images.reshape(-1, 3, SIDE, SIDE), labels.astype(np.uint8)
-
-
-def _fine_names(folder: Path, binary: bool) -> np.ndarray:
+def _fine_names(path: Path) -> np.ndarray:
     """Names of CIFAR-100's classes, or their numbers if the file with the names is not there."""
-    path = folder / ("fine_label_names.txt" if binary else "meta")
-    if not path.is_file():
-        return np.array([str(label) for label in range(100)])
-    if binary:
-        names = path.read_text().split()
-    else:
-        names = [name.decode() for name in _unpickle(path).get(b"fine_label_names", ())]
+    names = path.read_text().split() if path.is_file() else [str(label) for label in range(100)]
     if len(names) != 100:
         raise ValueError(f"{path} names {len(names)} classes; expected 100")
     return np.array(names)
