@@ -143,7 +143,7 @@ def _minilm(
     )
     encoder = t.BertModel(config, add_pooling_layer=False)
     if pretrained:
-        encoder.load_state_dict(_chosen(_minilm_weights(), layers))
+        encoder.load_state_dict(_chosen(read_weights(minilm_path(), MINILM_SHA256), layers))
     return TextClassifier(encoder, 384, n_classes, "mean", dropout)
 
 
@@ -172,10 +172,6 @@ def minilm_path() -> Path:
 
 
 @cache
-def _minilm_weights() -> dict[str, Tensor]:
-    return read_weights(minilm_path(), MINILM_SHA256)
-
-
 def read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
     """Tensors of a safetensors file whose checksum must be the one given.
 

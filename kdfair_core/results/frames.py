@@ -131,15 +131,15 @@ class Results:
             For a value that cannot be, or that is not among the results.
         """
         keep = np.ones(len(self.manifest["runs"]), dtype=bool)
-        for key, chosen in (
-            ("seed", None if seeds is None else asked.seeds(seeds)),
-            ("temperature", None if temperatures is None else asked.temperatures(temperatures)),
-            ("alpha", None if alphas is None else asked.alphas(alphas)),
-            ("soft_scale", None if soft_scales is None else asked.soft_scales(soft_scales)),
+        for key, given, check in (
+            ("seed", seeds, asked.seeds),
+            ("temperature", temperatures, asked.temperatures),
+            ("alpha", alphas, asked.alphas),
+            ("soft_scale", soft_scales, asked.soft_scales),
         ):
-            if chosen is None:
+            if given is None:
                 continue
-            values = [run[key] for run in self.manifest["runs"]]
+            chosen, values = check(given), [run[key] for run in self.manifest["runs"]]
             there = sorted({value for value in values if value is not None})
             for value in chosen:
                 if value not in there:

@@ -89,15 +89,11 @@ def plan(
 
 
 def narrowed(
-    study: Study,
-    profile: str,
-    *,
-    temperatures: Iterable[float] | None = None,
-    alphas: Iterable[float] | None = None,
-    soft_scales: Iterable[str] | None = None,
-    precision: str | None = None,
+    study: Study, profile: str, *, precision: str | None = None, **settings: Iterable | None
 ) -> Study:
     """A study with what is asked for in place of what its profile says.
+
+    ``settings`` are ``temperatures``, ``alphas`` and ``soft_scales``; those that are None stay.
 
     Raises
     ------
@@ -105,15 +101,7 @@ def narrowed(
         For a profile or a setting that cannot be.
     """
     given = study.profile(profile)
-    changes: dict[str, Any] = {
-        name: values
-        for name, values in (
-            ("temperatures", temperatures),
-            ("alphas", alphas),
-            ("soft_scales", soft_scales),
-        )
-        if values is not None
-    }
+    changes: dict[str, Any] = {name: v for name, v in settings.items() if v is not None}
     if precision is not None:
         changes["teacher_recipe"] = replace(given.teacher_recipe, precision=precision)
         changes["student_recipe"] = replace(given.student_recipe, precision=precision)

@@ -143,7 +143,7 @@ def test_truncated_batch_is_named(tmp_path, keep):
     write_cifar10(tmp_path, "bin")
     path = tmp_path / "cifar-10-batches-bin" / "test_batch.bin"
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ValueError, match="test_batch.bin is truncated"):
+    with pytest.raises(ValueError, match=r"test_batch\.bin is truncated"):
         datasets.load("cifar10", root=tmp_path)
     assert not (tmp_path / "cifar10.npz").exists()
 
