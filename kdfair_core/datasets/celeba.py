@@ -82,8 +82,6 @@ def load(
 
     Parameters
     ----------
-    root : Path
-        Folder of the data sets.
     label : str
         Attribute to predict; the paper's are "Smiling" and "Eyeglasses".
     attributes : tuple of str
@@ -91,12 +89,8 @@ def load(
     size : int
         The central square of 178 pixels is resized to this. The paper does not name a size. All
         images of a size are kept in one array on disk (2.5 GB at 64).
-    download : bool
-        Let torchvision fetch it if it is not there (from a drive with a daily quota).
-    n_train, n_test : int, optional
-        Keep so many random examples; all by default.
     seed : int
-        Of the undersampling and of that choice.
+        Of the undersampling too.
     """
     folder = root / "celeba"
     if download and not (folder / "list_attr_celeba.txt").exists():

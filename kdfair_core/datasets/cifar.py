@@ -7,6 +7,7 @@ torchvision reads it, once it has compared the files' checksums with the officia
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,91 +72,63 @@ _CIFAR100 = _Layout(
 )
 
 
-def load_cifar10(
-    *,
-    root: Path,
-    download: bool = False,
-    size: int = SIDE,
-    n_train: int | None = None,
-    n_test: int | None = None,
-    held_out: int = 0,
-    seed: int = 0,
-) -> Dataset:
-    """CIFAR-10, whole or a part.
+def _loader(name: str, layout: _Layout) -> Callable[..., Dataset]:
+    def load(
+        *,
+        root: Path,
+        download: bool = False,
+        size: int = SIDE,
+        n_train: int | None = None,
+        n_test: int | None = None,
+        held_out: int = 0,
+        seed: int = 0,
+    ) -> Dataset:
+        """CIFAR-10 or CIFAR-100, whole or a part.
 
-    Parameters
-    ----------
-    root : Path
-        Folder of the data sets.
-    download : bool
-        Let torchvision fetch it if it is not there.
-    size : int
-        Pixels of a side: 32, or a divisor of it by averaging.
-    n_train, n_test : int, optional
-        Keep so many random examples, with equal shares of the classes; all by default.
-    held_out : int
-        Test on so many training images, which are held out of training, in place of the test
-        images: for trials of a recipe.
-    seed : int
-        Of that choice.
-    """
-    arrays = _arrays(_CIFAR10, root, root / "cifar10.npz", download)
-    return _dataset(
-        "cifar10", _CIFAR10, arrays, CIFAR10_NAMES, size, n_train, n_test, held_out, seed
-    )
-
-
-def load_cifar100(
-    *,
-    root: Path,
-    download: bool = False,
-    size: int = SIDE,
-    n_train: int | None = None,
-    n_test: int | None = None,
-    held_out: int = 0,
-    seed: int = 0,
-) -> Dataset:
-    """CIFAR-100, whole or a part; parameters as in :func:`load_cifar10`."""
-    arrays = _arrays(_CIFAR100, root, root / "cifar100.npz", download)
-    names = tuple(str(name) for name in arrays.get("fine_names", np.arange(100)))
-    return _dataset("cifar100", _CIFAR100, arrays, names, size, n_train, n_test, held_out, seed)
-
-
-def _dataset(
-    name: str,
-    layout: _Layout,
-    arrays: dict[str, np.ndarray],
-    class_names: tuple[str, ...],
-    size: int,
-    n_train: int | None,
-    n_test: int | None,
-    held_out: int,
-    seed: int,
-) -> Dataset:
-    source = Path(f"{name}.npz")
-    splits = {}
-    for part in ("train", "test"):
-        labels = check_labels(arrays[f"y_{part}"], layout.n_classes, source)
-        splits[part] = Split(averaged(arrays[f"x_{part}"], size), labels)
-    train, test = splits["train"], splits["test"]
-    if held_out:
-        out = stratified(train.y, held_out, seed=seed)
-        train, test = train.take(np.delete(np.arange(len(train)), out)), train.take(out)
-    train, test = shrink(train, n_train, seed=seed), shrink(test, n_test, seed=seed)
-    mean, std = channel_statistics(train.x)
-    note = f"{layout.title}, official split: {len(train):,} training and {len(test):,} test images."
-    if held_out:
-        note += " These test images are training images held out; the official ones were not read."
-    if size != SIDE:
-        note += f" Averaged to {size}x{size}."
-    if n_train is not None or n_test is not None:
-        note += f" A random part of it, drawn class by class with seed {seed}."
-    if len(arrays.get("reencoded_train", ())) or len(arrays.get("reencoded_test", ())):
-        note += (
-            f" In this copy {len(arrays['reencoded_train'])} training and "
-            f"{len(arrays['reencoded_test'])} test images of the whole set went through JPEG."
+        Parameters
+        ----------
+        size : int
+            Pixels of a side: 32, or a divisor of it by averaging.
+        held_out : int
+            Test on so many training images, which are held out of training, in place of the test
+            images: for trials of a recipe.
+        """
+        cache = root / f"{name}.npz"
+        arrays = _arrays(layout, root, cache, download)
+        splits = {}
+        for part in ("train", "test"):
+            labels = check_labels(arrays[f"y_{part}"], layout.n_classes, cache)
+            splits[part] = Split(averaged(arrays[f"x_{part}"], size), labels)
+        train, test = splits["train"], splits["test"]
+        if held_out:
+            out = stratified(train.y, held_out, seed=seed)
+            train, test = train.take(np.delete(np.arange(len(train)), out)), train.take(out)
+        train, test = shrink(train, n_train, seed=seed), shrink(test, n_test, seed=seed)
+        mean, std = channel_statistics(train.x)
+        names = arrays.get("fine_names", np.arange(100)) if layout is _CIFAR100 else CIFAR10_NAMES
+        note = (
+            f"{layout.title}, official split: {len(train):,} training and {len(test):,} test "
+            "images."
         )
-    return Dataset(name, train, test, class_names, {}, mean, std, note)
+        if held_out:
+            note += (
+                " These test images are training images held out; the official ones were not read."
+            )
+        if size != SIDE:
+            note += f" Averaged to {size}x{size}."
+        if n_train is not None or n_test is not None:
+            note += f" A random part of it, drawn class by class with seed {seed}."
+        if len(arrays.get("reencoded_train", ())) or len(arrays.get("reencoded_test", ())):
+            note += (
+                f" In this copy {len(arrays['reencoded_train'])} training and "
+                f"{len(arrays['reencoded_test'])} test images of the whole set went through JPEG."
+            )
+        return Dataset(name, train, test, tuple(map(str, names)), {}, mean, std, note)
+
+    return load
+
+
+load_cifar10, load_cifar100 = _loader("cifar10", _CIFAR10), _loader("cifar100", _CIFAR100)
 
 
 def _arrays(layout: _Layout, root: Path, cache: Path, download: bool) -> dict[str, np.ndarray]:

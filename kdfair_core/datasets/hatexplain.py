@@ -44,17 +44,7 @@ SOURCE = "https://github.com/hate-alert/HateXplain/tree/master/Data"
 def load(
     *, root: Path, n_train: int | None = None, n_test: int | None = None, seed: int = 0
 ) -> Dataset:
-    """HateXplain: is a post toxic?
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data sets.
-    n_train, n_test : int, optional
-        Keep so many random posts, with the labels' own shares; all by default.
-    seed : int
-        Of that choice.
-    """
+    """HateXplain: is a post toxic?"""
     folder = root / "hatexplain"
     posts, divisions = (_read(folder / f"{name}.json") for name in ("dataset", "post_id_divisions"))
     splits = {}

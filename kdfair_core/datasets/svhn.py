@@ -32,19 +32,7 @@ def load(
     n_test: int | None = None,
     seed: int = 0,
 ) -> Dataset:
-    """SVHN, whole or a part.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data sets.
-    download : bool
-        Let torchvision fetch it if it is not there.
-    n_train, n_test : int, optional
-        Keep so many random examples, with the classes' own shares; all by default.
-    seed : int
-        Of that choice.
-    """
+    """SVHN, whole or a part."""
     cache = root / "svhn.npz"
     if cache.exists():
         arrays = read_cache(cache, {"x_train": 4, "y_train": 1, "x_test": 4, "y_test": 1})

@@ -273,12 +273,8 @@ def load(
 
     Parameters
     ----------
-    root : ignored
-        Nothing is read.
     size : int
         Pixels of a side of the canvas; the recipe's is 224.
-    n_train, n_test : int
-    seed : int
     """
     splits = []
     n_train, n_test = asked.count("n_train", n_train), asked.count("n_test", n_test)

@@ -45,14 +45,8 @@ def load(
 
     Parameters
     ----------
-    root : Path
-        Folder of the data sets.
     size : int
         Pixels of a side: 64, or 32 or 16 by averaging.
-    n_train, n_test : int, optional
-        Keep so many random examples of each, with the labels' own shares; all by default.
-    seed : int
-        Of that choice.
     """
     if size not in (16, 32, 64):
         raise ValueError(f"size of UTKFace must be 16, 32 or 64, got {size}")
