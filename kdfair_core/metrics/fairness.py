@@ -102,7 +102,7 @@ def dpd_from_counts(
     """
     rates = selection_rates(as_counts(counts))
     _warn_undefined({"rate of predictions": rates}, group_names, class_names)
-    return class_mean(spread(rates))
+    return spread(rates).mean(axis=-1)
 
 
 def eod_from_counts(
@@ -122,7 +122,7 @@ def eod_from_counts(
     _warn_undefined(
         {"true positive rate": tpr, "false positive rate": fpr}, group_names, class_names
     )
-    return class_mean(np.maximum(spread(tpr), spread(fpr)))
+    return np.maximum(spread(tpr), spread(fpr)).mean(axis=-1)
 
 
 def group_rates(
@@ -178,17 +178,13 @@ def odds_rates(table: Array) -> tuple[Array, Array]:
 def spread(rates: Array) -> Array:
     """Largest minus smallest over groups: ``[..., group, class]`` to ``[..., class]``.
 
-    Groups whose rate is NaN are left out; with fewer than two left the answer is NaN.
+    Groups whose rate is NaN are left out; with fewer than two left the answer is NaN, and so is the
+    mean over classes (Algorithm 1).
     """
     high = np.fmax.reduce(rates, axis=-2)
     low = np.fmin.reduce(rates, axis=-2)
     enough = np.count_nonzero(~np.isnan(rates), axis=-2) >= 2
     return np.where(enough, high - low, np.nan)
-
-
-def class_mean(differences: Array) -> Array:
-    """Mean over the last axis, the classes (Algorithm 1); NaN if any class is undefined."""
-    return differences.mean(axis=-1)
 
 
 def _positive_classes(rates: Array) -> Array:

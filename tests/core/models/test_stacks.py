@@ -96,10 +96,10 @@ def test_company_changes_nobody(name):
 @pytest.mark.parametrize("name", ["resnet20", "lenet5"])
 def test_shares_go_back_where_they_came_from(name):
     stack = STACKS[name](members(name, 3))
-    for key, value in stack.state_dict().items():
-        if value.dim():
-            assert torch.equal(stack.joined(key, stack.split(key, value)), value)
-        assert stack.stack_name(key.replace("__", ".")) == key
+    state = stack.state_dict()
+    back = stack.joined(stack.shares(state))
+    assert list(back) == list(state)
+    assert all(torch.equal(back[key], value) for key, value in state.items())
 
 
 def test_all_convolutions_of_a_gpus_stack_read_channels_last(monkeypatch):
