@@ -14,13 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdfair_core.datasets import Dataset, Split
-from kdfair_core.datasets._files import (
-    channel_statistics,
-    missing,
-    shrink,
-    torchvision_download,
-)
+from kdfair_core.datasets import Dataset, Split, _files
 from kdfair_core.datasets._images import ImageFiles, Rows, packed
 
 ATTRIBUTES = 40
@@ -94,10 +88,10 @@ def load(
     """
     folder = root / "celeba"
     if download and not (folder / "list_attr_celeba.txt").exists():
-        torchvision_download("CelebA", root)
+        _files.torchvision_download("CelebA", root)
     for name in ("list_attr_celeba.txt", "list_eval_partition.txt", "img_align_celeba"):
         if not (folder / name).exists():
-            raise missing(
+            raise _files.missing(
                 "CelebA",
                 folder / name,
                 get="img_align_celeba.zip, list_attr_celeba.txt and list_eval_partition.txt from "
@@ -120,7 +114,7 @@ def load(
 
     def split(rows: np.ndarray, n: int | None) -> Split:
         of_rows = {name: codes[rows] for name, codes in groups.items()}
-        return shrink(Split(Rows(array, rows), y[rows], of_rows), n, seed=seed)
+        return _files.shrink(Split(Rows(array, rows), y[rows], of_rows), n, seed=seed)
 
     chosen = np.flatnonzero(partition == 0)
     if not len(chosen) or not (partition == 2).any():
@@ -128,7 +122,7 @@ def load(
     train = split(chosen[balanced(y[chosen], seed=seed)], n_train)
     test = split(np.flatnonzero(partition == 2), n_test)
     sample = train.take(np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int))
-    mean, std = channel_statistics(sample.x)
+    mean, std = _files.channel_statistics(sample.x)
     return Dataset(
         name="celeba",
         train=train,

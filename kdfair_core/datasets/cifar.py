@@ -13,17 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdfair_core.datasets import Dataset, Split
-from kdfair_core.datasets._files import (
-    averaged,
-    channel_statistics,
-    check_labels,
-    missing,
-    read_cache,
-    shrink,
-    stratified,
-    write_cache,
-)
+from kdfair_core.datasets import Dataset, Split, _files
 
 CIFAR10_NAMES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 SIDE = 32
@@ -97,14 +87,17 @@ def _loader(name: str, layout: _Layout) -> Callable[..., Dataset]:
         arrays = _arrays(layout, root, cache, download)
         splits = {}
         for part in ("train", "test"):
-            labels = check_labels(arrays[f"y_{part}"], layout.n_classes, cache)
-            splits[part] = Split(averaged(arrays[f"x_{part}"], size), labels)
+            labels = _files.check_labels(arrays[f"y_{part}"], layout.n_classes, cache)
+            splits[part] = Split(_files.averaged(arrays[f"x_{part}"], size), labels)
         train, test = splits["train"], splits["test"]
         if held_out:
-            out = stratified(train.y, held_out, seed=seed)
+            out = _files.stratified(train.y, held_out, seed=seed)
             train, test = train.take(np.delete(np.arange(len(train)), out)), train.take(out)
-        train, test = shrink(train, n_train, seed=seed), shrink(test, n_test, seed=seed)
-        mean, std = channel_statistics(train.x)
+        train, test = (
+            _files.shrink(train, n_train, seed=seed),
+            _files.shrink(test, n_test, seed=seed),
+        )
+        mean, std = _files.channel_statistics(train.x)
         names = arrays.get("fine_names", np.arange(100)) if layout is _CIFAR100 else CIFAR10_NAMES
         note = (
             f"{layout.title}, official split: {len(train):,} training and {len(test):,} test "
@@ -137,9 +130,9 @@ def _arrays(layout: _Layout, root: Path, cache: Path, download: bool) -> dict[st
         python = (root / layout.python_folder).is_dir() or download
         binary = (root / layout.binary_folder).is_dir() or not python
         write = _pack(layout, root) if binary else _by_torchvision(layout, root, download)
-        write_cache(cache, write)
+        _files.write_cache(cache, write)
         return write
-    return read_cache(cache, {"x_train": 4, "y_train": 1, "x_test": 4, "y_test": 1})
+    return _files.read_cache(cache, {"x_train": 4, "y_train": 1, "x_test": 4, "y_test": 1})
 
 
 def _by_torchvision(layout: _Layout, root: Path, download: bool) -> dict[str, np.ndarray]:
@@ -169,7 +162,7 @@ def _pack(layout: _Layout, root: Path) -> dict[str, np.ndarray]:
         paths = [folder / f"{file}.bin" for file in files]
         for path in paths:
             if not path.is_file():
-                raise missing(
+                raise _files.missing(
                     layout.title,
                     path,
                     get=layout.archive,
@@ -195,7 +188,7 @@ def _read_binary(path: Path, layout: _Layout) -> tuple[np.ndarray, np.ndarray]:
         )
     records = raw.reshape(-1, record)
     labels = records[:, layout.label_bytes - 1]
-    check_labels(labels, layout.n_classes, path)
+    _files.check_labels(labels, layout.n_classes, path)
     return records[:, layout.label_bytes :].reshape(-1, 3, SIDE, SIDE), labels.copy()
 
 

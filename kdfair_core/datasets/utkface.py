@@ -15,15 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdfair_core.datasets import Dataset, Split
-from kdfair_core.datasets._files import (
-    averaged,
-    channel_statistics,
-    missing,
-    read_cache,
-    shrink,
-    write_cache,
-)
+from kdfair_core.datasets import Dataset, Split, _files
 from kdfair_core.datasets._images import ImageFiles
 
 GENDERS = ("male", "female")  # codes 0 and 1 of the file names
@@ -52,11 +44,11 @@ def load(
         raise ValueError(f"size of UTKFace must be 16, 32 or 64, got {size}")
     cache = root / "utkface.npz"
     if cache.exists():
-        arrays = read_cache(cache, {"x": 4, "age": 1, "gender": 1, "ethnicity": 1})
+        arrays = _files.read_cache(cache, {"x": 4, "age": 1, "gender": 1, "ethnicity": 1})
     else:
         arrays = _pack(root)
-        write_cache(cache, arrays)
-    x = averaged(arrays["x"], size)
+        _files.write_cache(cache, arrays)
+    x = _files.averaged(arrays["x"], size)
     y = (arrays["age"] >= THRESHOLD).astype(np.int64)
     groups = {
         "gender": _codes(arrays["gender"], GENDERS, cache),
@@ -65,9 +57,9 @@ def load(
     whole = Split(x, y, groups)
     order = np.random.default_rng(0).permutation(len(whole))
     n_held_out = round(len(whole) * TEST_SHARE)
-    test = shrink(whole.take(np.sort(order[:n_held_out])), n_test, seed=seed)
-    train = shrink(whole.take(np.sort(order[n_held_out:])), n_train, seed=seed)
-    mean, std = channel_statistics(train.x)
+    test = _files.shrink(whole.take(np.sort(order[:n_held_out])), n_test, seed=seed)
+    train = _files.shrink(whole.take(np.sort(order[n_held_out:])), n_train, seed=seed)
+    mean, std = _files.channel_statistics(train.x)
     return Dataset(
         name="utkface",
         train=train,
@@ -96,7 +88,7 @@ def _pack(root: Path) -> dict[str, np.ndarray]:
     """Images and annotations; files whose names do not carry all three (a few) are left out."""
     folder = root / "UTKFace"
     if not folder.is_dir():
-        raise missing(
+        raise _files.missing(
             "UTKFace",
             folder,
             get="the aligned and cropped faces (UTKFace.tar.gz) from "

@@ -14,27 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdfair_core import datasets, studies
+from kdfair_core import datasets, files, studies
 from kdfair_core.datasets import Dataset
-from kdfair_core.files import (
-    Damaged,
-    locked,
-    npy_bytes,
-    sha256,
-    sync_folder,
-    workplace,
-    write_bytes,
-)
-from kdfair_core.results.collecting import (
-    KEYS,
-    Record,
-    check_origins,
-    make_features,
-    published_records,
-    runs_of_profile,
-    scored_examples,
-    stored_records,
-)
+from kdfair_core.files import Damaged
+from kdfair_core.results import collecting
 from kdfair_core.results.frames import Results
 from kdfair_core.results.manifest import (
     MANIFEST,
@@ -92,7 +75,7 @@ def publish(
     """
     study = studies.get(study) if isinstance(study, str) else study
     study.profile(profile)
-    runs = runs_of_profile(study, profile, store)
+    runs = collecting.runs_of_profile(study, profile, store)
     if not runs:
         raise ValueError(
             f"nothing to publish: {store.root} holds no run of study {study.name!r} as profile "
@@ -101,7 +84,7 @@ def publish(
         )
     folder = folder_of(results_root(root), study.name, profile)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.parent):
+    with files.locked(folder.parent):
         return _publish(study, profile, runs, dataset, folder, replace)
 
 
@@ -118,36 +101,38 @@ def _publish(
         os.rename(before, folder)
     published = None if replace else _published(folder)
     dataset = dataset or datasets.load(study.dataset, **study.profile(profile).dataset)
-    examples = scored_examples(len(dataset.test.y), len(dataset.class_names))
-    records = stored_records(runs, dataset, examples)
+    examples = collecting.scored_examples(len(dataset.test.y), len(dataset.class_names))
+    records = collecting.stored_records(runs, dataset, examples)
     if published:
-        records |= published_records(published, folder, study, dataset, examples, records)
-    check_origins(records.values(), dataset)
+        records |= collecting.published_records(
+            published, folder, study, dataset, examples, records
+        )
+    collecting.check_origins(records.values(), dataset)
     ordered = sorted(records.values(), key=lambda record: order(record.identity))
     teacher = next((run for run in runs if run.name == ordered[0].name), None)
-    spaces = make_features(teacher, dataset, examples)
+    spaces = collecting.make_features(teacher, dataset, examples)
     if published and np.array_equal(published.scored, examples):
         spaces = published.features | spaces
     arrays = _arrays(ordered, dataset, examples, spaces)
     manifest = _manifest(study, profile, ordered, dataset, arrays)
     tables = Results.from_arrays(manifest, arrays).tables()
 
-    with workplace(folder.parent, f"{study.name}/{profile}") as aside:
+    with files.workplace(folder.parent, f"{study.name}/{profile}") as aside:
         # The folder that is checked has the names of the final one.
         new = folder_of(aside, study.name, profile)
         new.mkdir(parents=True)
         _write_npz(new / PREDICTIONS, arrays)
         for name, frame in tables.items():
-            write_bytes(new / name, csv_text(frame).encode())
-        manifest["files"] = {path.name: sha256(path) for path in sorted(new.iterdir())}
-        write_bytes(new / MANIFEST, manifest_bytes(manifest))
-        sync_folder(new)
+            files.write_bytes(new / name, csv_text(frame).encode())
+        manifest["files"] = {path.name: files.sha256(path) for path in sorted(new.iterdir())}
+        files.write_bytes(new / MANIFEST, manifest_bytes(manifest))
+        files.sync_folder(new)
         validate(study.name, profile, root=aside)
         shutil.rmtree(before, ignore_errors=True)
         if folder.exists():
             os.rename(folder, before)
         os.rename(new, folder)
-        sync_folder(folder.parent)
+        files.sync_folder(folder.parent)
     shutil.rmtree(before, ignore_errors=True)
     return folder
 
@@ -162,7 +147,7 @@ def _published(folder: Path) -> Results | None:
 
 
 def _arrays(
-    records: list[Record],
+    records: list[collecting.Record],
     dataset: Dataset,
     examples: NDArray[np.int64],
     features: Mapping[str, NDArray[np.float16]],
@@ -183,7 +168,7 @@ def _arrays(
 def _manifest(
     study: Study,
     profile: str,
-    records: list[Record],
+    records: list[collecting.Record],
     dataset: Dataset,
     arrays: Mapping[str, NDArray[Any]],
 ) -> dict[str, Any]:
@@ -222,14 +207,14 @@ def _manifest(
             record.identity["role"]: {
                 key: value
                 for key, value in record.identity.items()
-                if key not in (*KEYS, "teacher")
+                if key not in (*collecting.KEYS, "teacher")
             }
             for record in records
         },
         "runs": [
             {
                 "name": record.name,
-                **{key: record.identity.get(key) for key in KEYS},
+                **{key: record.identity.get(key) for key in collecting.KEYS},
                 "accuracy": float(accuracy[position]),
                 "seconds": record.seconds,
                 "diverged": record.diverged,
@@ -239,7 +224,7 @@ def _manifest(
             }
             for position, record in enumerate(records)
         ],
-        "missing": [{key: identity.get(key) for key in KEYS} for identity in missing],
+        "missing": [{key: identity.get(key) for key in collecting.KEYS} for identity in missing],
         "files": {},
     }
 
@@ -272,7 +257,7 @@ def _write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         for name, array in arrays.items():
-            data = npy_bytes(np.asfortranarray(array) if name == "pred" else array)
+            data = files.npy_bytes(np.asfortranarray(array) if name == "pred" else array)
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
