@@ -20,16 +20,9 @@ Identity = dict[str, Any]
 class Progress:
     """How far a study is under a profile.
 
-    Attributes
-    ----------
-    manifest : dict or None
-        Of the published results.
-    problem : str
-        Why the published results cannot be read, else empty.
-    published, stored : list of identity
-        Expected runs among the published results, and those only in the run store.
-    missing : list of identity
-        Expected runs that are in neither.
+    ``manifest`` is of the published results, if any; ``problem`` says why they cannot be read, else
+    it is empty. ``published`` are expected runs among them, ``stored`` those only in the run store,
+    ``missing`` those in neither.
     """
 
     study: Study

@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kdfair_audit.intervals import FairnessBootstrap
 from kdfair_book.evidence import trends
 from kdfair_book.evidence.sweep import PAPER_RANGE, NotThere, Sweep
 from kdfair_core import metrics
+from kdfair_core.metrics.counts import as_counts
+from kdfair_core.metrics.fairness import odds_rates, selection_rates
 from kdfair_core.results import Results
 
 METRICS = ("accuracy", "dpd", "eod")
+
+
+def group_rates(
+    counts: ArrayLike,
+    *,
+    group_names: Sequence[Any] | None = None,
+    class_names: Sequence[Any] | None = None,
+) -> pd.DataFrame:
+    """The rates of each group behind DPD and EOD, for one count table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a class and group: ``class``, ``group``, ``n``, ``selection_rate``, ``tpr``,
+        ``fpr``; undefined rates are NaN. Of two classes only class 1 is listed.
+    """
+    table = as_counts(counts)
+    if table.ndim != 3:
+        raise ValueError(f"counts has shape {table.shape}; expected [group, label, prediction]")
+    selection, (tpr, fpr) = selection_rates(table), odds_rates(table)
+    first = table.shape[-1] - selection.shape[-1]
+    classes = list(class_names or range(table.shape[-1]))[first:]
+    groups = list(group_names or range(table.shape[0]))
+    return pd.DataFrame(
+        {
+            "class": np.repeat(np.array(classes, dtype=object), len(groups)),
+            "group": np.tile(np.array(groups, dtype=object), len(classes)),
+            "n": np.tile(table.sum(axis=(1, 2)), len(classes)),
+            "selection_rate": selection.T.ravel(),
+            "tpr": tpr.T.ravel(),
+            "fpr": fpr.T.ravel(),
+        }
+    )
 
 
 def bootstrap(

@@ -166,14 +166,8 @@ def render(
 ) -> np.ndarray:
     """One image: uint8 ``[3, size, size]``.
 
-    Parameters
-    ----------
-    shape, texture, color : int
-        Positions in :data:`SHAPES`, :data:`TEXTURES` and :data:`COLORS`.
-    size : int
-        Pixels of a side of the canvas.
-    rng : numpy.random.Generator
-        Gives rotations, position and phase.
+    Shape, texture and color are positions in :data:`SHAPES`, :data:`TEXTURES` and :data:`COLORS`;
+    ``rng`` gives rotations, position and phase.
     """
     turn, texture_turn = rng.integers(-45, 45, 2)
     mask = _turned_shape(shape, int(turn), size)
@@ -211,15 +205,7 @@ def render(
 def make(
     n: int, *, size: int = 64, seed: int = 0, split: str = "train"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The first n images of a split.
-
-    Parameters
-    ----------
-    n : int
-    size : int
-        Pixels of a side of the canvas, at least 32.
-    seed : int
-    split : {"train", "test"}
+    """The first n images of a split, "train" or "test", at ``size`` pixels a side (32 or more).
 
     Returns
     -------

@@ -22,7 +22,6 @@ from kdfair_core.metrics.fairness import (
     dpd_from_counts,
     eod_from_counts,
     equalized_odds_difference,
-    group_rates,
 )
 from kdfair_core.metrics.individual import (
     Pairs,
@@ -47,7 +46,6 @@ __all__ = [
     "eod_from_counts",
     "equalized_odds_difference",
     "group_counts",
-    "group_rates",
     "individual_unfairness",
     "relative_class_accuracy",
     "sample_pairs",

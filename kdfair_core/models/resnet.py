@@ -38,22 +38,7 @@ class Block(nn.Module):
 
 
 class SmallResNet(nn.Module):
-    """A ResNet of depth 6n + 2 for images of a few dozen pixels.
-
-    Parameters
-    ----------
-    depth : int
-        20, 32, 44, 56, ...: 6n + 2.
-    n_classes : int
-        Number of logits.
-    channels_in : int
-        Channels of the image.
-
-    Raises
-    ------
-    ValueError
-        If depth is not 6n + 2.
-    """
+    """A ResNet of depth 6n + 2 (20, 32, 44, 56, ...) for images of a few dozen pixels."""
 
     def __init__(self, depth: int, n_classes: int, channels_in: int = 3) -> None:
         super().__init__()

@@ -31,21 +31,12 @@ MINILM_L3_LAYERS = (0, 2, 4)
 
 
 class TextClassifier(nn.Module):
-    """An encoder, a way to make one vector of its output, and a linear layer.
+    """An encoder of transformers, a way to make one vector of its output, and a linear layer.
 
-    Parameters
-    ----------
-    encoder : nn.Module
-        One of transformers' encoders.
-    width : int
-        Length of a feature vector.
-    n_classes : int
-    pool : {"pooler", "first", "mean"}
-        "pooler": BERT's own layer over the first token; "first": the first token through a new
-        linear layer and a ReLU, as DistilBERT's classifier does; "mean": over the text's tokens, as
-        all-MiniLM-L6-v2 was trained.
-    dropout : float
-        On the features while training.
+    ``pool`` is "pooler", BERT's own layer over the first token; "first", the first token through a
+    new linear layer and a ReLU, as DistilBERT's classifier does; or "mean" over the text's tokens,
+    as all-MiniLM-L6-v2 was trained. ``width`` is the length of a feature vector, ``dropout`` on the
+    features while training.
     """
 
     def __init__(

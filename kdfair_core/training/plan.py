@@ -57,22 +57,11 @@ def plan(
     has: Callable[[Identity], bool],
     seeds: Iterable[int] | None = None,
 ) -> list[Sweep]:
-    """The sweeps of a study, seed by seed.
+    """The sweeps of a study (or of a part of it: see :func:`narrowed`), seed by seed.
 
-    Parameters
-    ----------
-    study : Study
-        See :func:`narrowed` for a part of one.
-    profile : str
-    has : callable
-        Whether a run is stored already, such as :meth:`kdfair_core.runs.RunStore.has`.
-    seeds : iterable of int, optional
-        In place of the profile's; its null seeds count.
-
-    Raises
-    ------
-    ValueError
-        For a profile or a seed that cannot be.
+    ``has`` says whether a run is stored already, as :meth:`kdfair_core.runs.RunStore.has` does;
+    ``seeds`` take the place of the profile's, and its null seeds count. A profile or a seed that
+    cannot be is a ValueError.
     """
     chosen = study.profile(profile)
     wanted = chosen.seeds + chosen.null_seeds if seeds is None else asked.seeds(seeds)
