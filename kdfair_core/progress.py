@@ -35,11 +35,7 @@ class Progress:
 
 
 def progress(
-    study: Study,
-    profile: str,
-    store: RunStore,
-    *,
-    root: str | os.PathLike[str] | None = None,
+    study: Study, profile: str, store: RunStore, *, root: str | os.PathLike[str] | None = None
 ) -> Progress:
     """Compare what a profile asks for with what is published and stored."""
     manifest, problem = None, ""

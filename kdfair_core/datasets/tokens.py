@@ -83,10 +83,7 @@ def find_vocabulary() -> Path:
 
 
 def tokenize(
-    texts: Sequence[str],
-    *,
-    vocabulary: str | os.PathLike[str] | None = None,
-    max_length: int = 128,
+    texts: Sequence[str], *, vocabulary: str | os.PathLike[str] | None = None, max_length: int = 128
 ) -> Tokens:
     """Lower-cased WordPiece ids, between [CLS] and [SEP], as BERT (uncased) reads them.
 

@@ -36,10 +36,7 @@ RATES: dict[str, Callable[[Array], tuple[Array, ...]]] = {
 # How many examples are behind each of these rates.
 EXAMPLES: dict[str, Callable[[Array], tuple[Array, ...]]] = {
     "dpd": lambda counts: (np.broadcast_to(counts.sum((1, 2))[:, None], counts.shape[:2]),),
-    "eod": lambda counts: (
-        counts.sum(axis=2),
-        counts.sum((1, 2))[:, None] - counts.sum(axis=2),
-    ),
+    "eod": lambda counts: (counts.sum(axis=2), counts.sum((1, 2))[:, None] - counts.sum(axis=2)),
 }
 ALIASES: dict[Any, str] = {
     "demographic_parity_difference": "dpd",
@@ -53,12 +50,7 @@ ALIASES: dict[Any, str] = {
 
 
 def bootstrap_interval(
-    counts: ArrayLike,
-    metric: str | Metric,
-    *,
-    n_boot: int = 1000,
-    level: float = 0.95,
-    seed: int,
+    counts: ArrayLike, metric: str | Metric, *, n_boot: int = 1000, level: float = 0.95, seed: int
 ) -> tuple[Any, Any]:
     """Interval for a metric of a count table, over the choice of test examples.
 

@@ -198,9 +198,7 @@ def _table(
 
 
 def _warn_undefined(
-    rates: dict[str, Array],
-    group_names: Sequence[Any] | None,
-    class_names: Sequence[Any] | None,
+    rates: dict[str, Array], group_names: Sequence[Any] | None, class_names: Sequence[Any] | None
 ) -> None:
     """Name each rate that is undefined, its groups and, with more than two classes, its class."""
     n_groups = next(iter(rates.values())).shape[-2]

@@ -113,10 +113,7 @@ _image_study(
     ("svhn", "SVHN: house numbers", "svhn", 10),
     departures=("The text names ResNet-56/ResNet-20, Table 5 ResNet-50/ResNet-18; the text's.",),
 )
-_image_study(
-    ("cifar10", "CIFAR-10: ten kinds of things", "cifar10", 10),
-    laptop=_CIFAR_LAPTOP,
-)
+_image_study(("cifar10", "CIFAR-10: ten kinds of things", "cifar10", 10), laptop=_CIFAR_LAPTOP)
 _image_study(
     ("cifar100", "CIFAR-100: a hundred kinds of things", "cifar100", 100),
     alphas=(0.8, 0.6),

@@ -267,11 +267,7 @@ def make_learners(
         alone = len(networks) == 1 or any(map(may_draw, networks))
         way = "one after another" if alone else "side by side"
     learners = Learners(
-        networks,
-        seeds,
-        parts,
-        compiled=compiled and LeNet5 not in kinds,
-        captured=gpu and fixed,
+        networks, seeds, parts, compiled=compiled and LeNet5 not in kinds, captured=gpu and fixed
     )
     if learners.compiled:
         way += ", compiled"
