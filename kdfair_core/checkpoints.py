@@ -33,10 +33,7 @@ class Checkpoint:
     def save(self, meta: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
         """Replace what is stored by ``meta`` (JSON data) and ``tensors``.
 
-        Raises
-        ------
-        DiskFull
-            If there is no room; the checkpoint saved before is still there.
+        `DiskFull` if there is no room; the checkpoint saved before is still there.
         """
         tensors = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
         text = json.dumps({"identity": self.identity, "meta": files.plain(meta)})
@@ -51,14 +48,8 @@ class Checkpoint:
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
         """Return ``(meta, tensors)`` as saved last, or None if nothing is stored.
 
-        With ``any_identity``, whatever it belongs to.
-
-        Raises
-        ------
-        Damaged
-            If the file is not what was saved.
-        ValueError
-            If the checkpoint belongs to another identity.
+        `Damaged` if the file is not what was saved, ValueError if it belongs to another identity
+        (with ``any_identity`` it may).
         """
         from safetensors import SafetensorError, safe_open
 

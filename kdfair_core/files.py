@@ -170,11 +170,7 @@ def workplace(parent: Path, what: str) -> Iterator[Path]:
 
     Folders that killed processes left behind are removed too. A process holds a lock in its own,
     so that those of other machines and containers on the same volume are told from abandoned ones.
-
-    Raises
-    ------
-    DiskFull
-        When a write inside fails because the disk is full.
+    When a write inside fails because the disk is full, it raises `DiskFull`.
     """
     folder = parent / f".tmp-{secrets.token_hex(8)}"
     try:

@@ -48,11 +48,8 @@ def identity_hash(identity: Mapping[str, Any]) -> str:
 def run_name(identity: Mapping[str, Any]) -> str:
     """Return the name of a run: a readable beginning, then the hash of its identity.
 
-    Raises
-    ------
-    ValueError
-        If the identity lacks what every run has, names an unknown role, a seed or a setting that
-        cannot be, or cannot be JSON.
+    ValueError if the identity lacks what every run has, names an unknown role, a seed or a setting
+    that cannot be, or cannot be JSON.
     """
     needed = ["study", "profile", "role", "seed"]
     if identity.get("role") == "ds":
@@ -111,15 +108,10 @@ class Run:
 
 
 class RunStore:
-    """Runs under one folder.
+    """Runs under one folder, which is made when the first is written.
 
     Any number of processes may read and write at once, and be killed at any moment: a reader sees
     whole runs only.
-
-    Parameters
-    ----------
-    root : path
-        Where runs lie; made when the first is written.
     """
 
     def __init__(self, root: str | os.PathLike[str] = "runs") -> None:
@@ -198,13 +190,7 @@ class RunStore:
         return path.exists() and self._whole(path)
 
     def read(self, identity: Mapping[str, Any]) -> Run:
-        """Return a stored run.
-
-        Raises
-        ------
-        ValueError
-            If there is no such run, or it is damaged (`Damaged`).
-        """
+        """Return a stored run; ValueError if there is none, `Damaged` if it is not as written."""
         path = self.path(identity)
         if not path.exists():
             others = sorted(other.name for other in self._folders(path.parent))
@@ -213,13 +199,7 @@ class RunStore:
         return _run(path)
 
     def weights(self, identity: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Return a stored run's weights.
-
-        Raises
-        ------
-        ValueError
-            If there is no such run, it was stored without weights, or it is damaged.
-        """
+        """Return a stored run's weights; errors as `read`, and if it was stored without any."""
         from safetensors.numpy import load_file
 
         path = self.read(identity).path / _WEIGHTS
@@ -228,16 +208,11 @@ class RunStore:
         return load_file(path)
 
     def runs(self, study: str, profile: str) -> list[Run]:
-        """Return all runs of a study under a profile, every file verified.
+        """Return all runs of a study under a profile, every file verified (else `Damaged`).
 
-        The order is that of role, seed, soft_scale, alpha, temperature. A study that never ran
-        has none. Runs that cannot be, which earlier versions stored for seeds such as "0", are left
-        out with a warning.
-
-        Raises
-        ------
-        Damaged
-            Naming the first file that is not what was written.
+        The order is that of role, seed, soft_scale, alpha, temperature. A study that never ran has
+        none. Runs that cannot be, which earlier versions stored for seeds such as "0", are left out
+        with a warning.
         """
         runs = []
         for folder in self._folders(self._profile(study, profile)):
@@ -254,24 +229,17 @@ class RunStore:
     def checkpoint(self, name: str, identity: Mapping[str, Any] | None = None) -> Checkpoint:
         """Return the checkpoint of that name, stored or not.
 
-        Parameters
-        ----------
-        name : str
-            Parts separated by slashes, such as ``"trifeature/laptop/seed0"``.
-        identity : mapping, optional
-            What the checkpoint belongs to; one that belongs to something else is not loaded.
+        Parts of a name are separated by slashes, as in ``"trifeature/laptop/seed0"``; ``identity``
+        is what it belongs to: one that belongs to something else is not loaded.
         """
         parts = [files.safe_name(part, "checkpoint") for part in name.split("/")]
         path = self.root.joinpath(".checkpoints", *parts)
         return Checkpoint(path.with_name(path.name + ".safetensors"), identity)
 
     def claim(self, study: str, profile: str, names: Iterable[str]) -> Claim | None:
-        """Claim runs for this process; None while another one trains any of them.
+        """Claim runs by their names (see `run_name`), stored or not, for this process.
 
-        Parameters
-        ----------
-        names : iterable of str
-            Of runs (see `run_name`), stored or not.
+        None while another process trains any of them.
         """
         self._profile(study, profile)  # names that cannot be
         return take(self._claims(study, profile), names)
@@ -301,12 +269,8 @@ class RunStore:
 def open_store(place: str | os.PathLike[str]) -> RunStore:
     """The store in a folder, or in what a URL such as ``s3://bucket/prefix`` names.
 
-    Other packages bring kinds of URL by the entry points ``kdfair.stores``.
-
-    Raises
-    ------
-    ValueError
-        For a URL of a kind that is not known.
+    Other packages bring kinds of URL by the entry points ``kdfair.stores``; another kind is a
+    ValueError.
     """
     scheme, url, _ = str(place).partition("://")
     if not url:

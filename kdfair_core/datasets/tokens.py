@@ -64,13 +64,7 @@ class Tokens:
 
 
 def find_vocabulary() -> Path:
-    """``vocab.txt`` of bert-base-uncased from an installed package, without importing it.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the package is not installed.
-    """
+    """``vocab.txt`` of bert-base-uncased from an installed package, without importing it."""
     spec = importlib.util.find_spec(PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder) / "model" / "vocab.txt"
@@ -87,13 +81,8 @@ def tokenize(
 ) -> Tokens:
     """Lower-cased WordPiece ids, between [CLS] and [SEP], as BERT (uncased) reads them.
 
-    Parameters
-    ----------
-    texts : sequence of str
-    vocabulary : path, optional
-        A vocab.txt; by default that of bert-base-uncased.
-    max_length : int
-        Longer texts are cut; [CLS] and [SEP] count.
+    ``vocabulary`` is a vocab.txt, by default that of bert-base-uncased; texts of more than
+    ``max_length`` tokens are cut ([CLS] and [SEP] count).
     """
     from tokenizers import BertWordPieceTokenizer
 

@@ -257,10 +257,7 @@ def load(
 ) -> Dataset:
     """Trifeature with shape as the label, color and texture as the attributes.
 
-    Parameters
-    ----------
-    size : int
-        Pixels of a side of the canvas; the recipe's is 224.
+    Nothing is read. ``size`` is that of the canvas in pixels a side; the recipe's is 224.
     """
     splits = []
     n_train, n_test = asked.count("n_train", n_train), asked.count("n_test", n_test)

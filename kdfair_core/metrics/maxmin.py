@@ -91,16 +91,10 @@ class Simulator:
 
 
 def max_min_interval(simulate: Simulator, *, level: float, unseen: float = 0.0) -> MaxMin:
-    """Interval by test inversion.
+    """Interval at a confidence level by test inversion.
 
-    Parameters
-    ----------
-    simulate : Simulator
-    level : float
-        Confidence level.
-    unseen : float
-        Upper end where neither the observed nor any resampled rates differ, so that the bootstrap
-        knows no noise: see :func:`nothing_seen`.
+    ``unseen`` is its upper end where neither the observed nor any resampled rates differ, so that
+    the bootstrap knows no noise: see :func:`nothing_seen`.
     """
     value, tail = simulate.value, (1 - level) / 2
     if np.isnan(value):
@@ -135,12 +129,8 @@ def nothing_seen(examples: Array, level: float) -> float:
 
     The exact binomial limit ("rule of three") for a difference that sits in the smallest group of
     each class: with m examples in these groups together and no exception among them, the
-    difference, averaged over classes, is below ``1 - tail ** (1 / m)``.
-
-    Parameters
-    ----------
-    examples : float array [group, class]
-        Examples behind each rate.
+    difference, averaged over classes, is below ``1 - tail ** (1 / m)``. ``examples`` behind each
+    rate are ``[group, class]``.
     """
     smallest = np.where(examples > 0, examples, np.inf).min(axis=0)
     m = smallest[np.isfinite(smallest)].sum()
@@ -150,16 +140,10 @@ def nothing_seen(examples: Array, level: float) -> float:
 def rescaled(rates: Array, factor: float) -> Array:
     """The group rates nearest to the given ones whose largest difference is ``factor`` as large.
 
-    Nearest by least squares. To narrow them, the largest and smallest rates move to common bounds
-    and those in between stay, so that noise in the observed rates is not mistaken for differences;
-    to widen them, only the largest and the smallest move.
-
-    Parameters
-    ----------
-    rates : float array [run, group, class]
-        NaN where undefined, and so in the answer.
-    factor : float
-        From 0, where all rates of a class are equal.
+    Nearest by least squares. To narrow them (from factor 0, where all rates of a class are equal),
+    the largest and smallest rates move to common bounds and those in between stay, so that noise in
+    the observed rates is not mistaken for differences; to widen them, only the largest and the
+    smallest move. Rates are ``[run, group, class]``; NaN where undefined, and so in the answer.
     """
     top, bottom = np.fmax.reduce(rates, axis=1), np.fmin.reduce(rates, axis=1)
     width = top - bottom

@@ -67,16 +67,9 @@ def welch_from_moments(a: Moments, b: Moments) -> tuple[Floats, Floats, Floats]:
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     """Adjusted p-values that bound the false discovery rate (Benjamini and Hochberg 1995).
 
-    Parameters
-    ----------
-    p_values : float array [test]
-        NaN marks what was not tested; it stays NaN and does not count as a test.
-
-    Returns
-    -------
-    float array [test]
-        Rejecting those at most ``q`` keeps the expected share of false rejections among all
-        rejections at ``q``, for independent and positively dependent tests.
+    Of p-values ``[test]``; NaN marks what was not tested, stays NaN and does not count as a test.
+    Rejecting those at most ``q`` keeps the expected share of false rejections among all rejections
+    at ``q``, for independent and positively dependent tests.
     """
     p = asked.floats("p_values", p_values)
     if p.ndim != 1:

@@ -69,14 +69,8 @@ class StackedSmallResNet(Stack):
     """Several small ResNets of one shape as one program (see :class:`Stack`).
 
     Every convolution is a grouped one. Those that change width would fall off cuDNN's fast path,
-    which wants as many channels out as in: there, each is two convolutions, for either half of the
-    outputs.
-
-    Parameters
-    ----------
-    networks : sequence of SmallResNet
-    halved : bool
-        Whether to halve the convolutions that change width: on a GPU.
+    which wants as many channels out as in: ``halved``, for a GPU, makes each two convolutions, for
+    either half of the outputs.
     """
 
     def __init__(self, networks: Sequence[SmallResNet], *, halved: bool = False) -> None:

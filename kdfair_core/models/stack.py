@@ -15,14 +15,10 @@ from torch import Tensor, nn
 class Stack(nn.Module):
     """What stacks share: their layout, and the way from and to the networks' own tensors.
 
-    Convolutions, normalizations and their buffers lie one network after another along the first
-    axis, as grouped convolutions want them; layers whose name begins with "linear" lie
-    ``[network, in, out]``, as batched matrix products do.
-
-    Parameters
-    ----------
-    networks : sequence of Module
-        Networks of one type and shape; their weights are copied.
+    The weights of networks of one type and shape are copied. Convolutions, normalizations and their
+    buffers lie one network after another along the first axis, as grouped convolutions want them;
+    layers whose name begins with "linear" lie ``[network, in, out]``, as batched matrix products
+    do.
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:

@@ -164,13 +164,7 @@ def minilm_path() -> Path:
 
 @cache
 def read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
-    """Tensors of a safetensors file whose checksum must be the one given.
-
-    Raises
-    ------
-    ValueError
-        If the file is another one.
-    """
+    """Tensors of a safetensors file whose checksum must be the one given, else ValueError."""
     import safetensors.torch
 
     with open(path, "rb") as file:

@@ -22,14 +22,8 @@ Shape = tuple[int, int, int]
 
 
 class Headed(nn.Module):
-    """A body and the linear layer that reads its features.
-
-    Parameters
-    ----------
-    body : nn.Module
-        Images ``[batch, channel, height, width]`` to features ``[batch, feature]``.
-    head : nn.Linear
-    """
+    """A body, from images ``[batch, channel, height, width]`` to features ``[batch, feature]``, and
+    the linear layer that reads them."""
 
     def __init__(self, body: nn.Module, head: nn.Linear) -> None:
         super().__init__()

@@ -151,10 +151,7 @@ def published_records(
 ) -> dict[str, Record]:
     """Return records of the runs published before that are not ``known`` from the store.
 
-    Raises
-    ------
-    ValueError
-        If some cannot be kept beside the new ones.
+    ValueError if some cannot be kept beside the new ones.
     """
     kept: dict[str, Record] = {}
     stale = []
@@ -206,10 +203,7 @@ def published_records(
 def check_origins(records: Iterable[Record], dataset: Dataset) -> None:
     """Refuse students beside another teacher than theirs, and runs that saw another data set.
 
-    Raises
-    ------
-    ValueError
-        Naming the run, and what it has and should have.
+    The ValueError names the run, and what it has and should have.
     """
     records = list(records)
     teachers = {r.identity["seed"]: r for r in records if r.identity["role"] == "teacher"}

@@ -46,10 +46,7 @@ def names() -> list[str]:
 def get(name: str) -> Study:
     """Study of that name, or the one that ``my_study.py:STUDY`` holds.
 
-    Raises
-    ------
-    ValueError
-        If there is none; the message names those there are.
+    Without one, a ValueError names those there are.
     """
     if not isinstance(name, str):
         raise ValueError(f"study {asked.shown(name)}: expected a name, such as trifeature")
@@ -72,10 +69,7 @@ def get(name: str) -> Study:
 def in_file(path: str) -> dict[str, Study]:
     """The studies that a Python file defines, by the names of their variables.
 
-    Raises
-    ------
-    ValueError
-        If the file cannot be run.
+    ValueError if the file cannot be run.
     """
     try:
         content = runpy.run_path(path)
