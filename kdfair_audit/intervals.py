@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kdfair_audit.joint_table import JointTable
 from kdfair_core import asked
+from kdfair_core.metrics.bootstrap import N_BOOT
 from kdfair_core.metrics.checks import (
     as_groups,
     as_labels,
@@ -83,7 +84,7 @@ class FairnessBootstrap:
         groups: Sequence[Any] | None = None,
         sample_count: Array | None = None,
         seeds: Sequence[Sequence[Any]] | None = None,
-        n_boot: int = 1000,
+        n_boot: int = N_BOOT,
         seed: int,
     ) -> None:
         n_classes = as_n_classes(n_classes)

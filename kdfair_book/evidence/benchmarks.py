@@ -8,8 +8,8 @@ python benchmarks/peers.py --json data/benchmarks/peers.json
 python benchmarks/gpu.py --json data/benchmarks/gpu.json     on a GPU
 kdfair plan --rate h100-stacked --json data/benchmarks/scaling.json
 
-"h100" was measured elsewhere, by scripts that are not the project's; those of its rows that the page
-shows have a "way".
+"h100" was measured elsewhere, by scripts that are not the project's; those of its rows that the
+page shows have a "way".
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from kdfair_book.evidence.softening import softmax
 from kdfair_book.evidence.sweep import Sweep
 from kdfair_book.evidence.unfairness import UnfairnessBootstrap
 from kdfair_core import metrics
+from kdfair_core.metrics.bootstrap import N_BOOT
 
 Array = NDArray[Any]
 
@@ -31,7 +32,7 @@ COLUMNS = ["measure", "attribute", "role", "T", "value", "low", "high", "raw", "
 COLUMNS += ["chance_high", "paper"]
 
 
-def effects(found: Sweep, *, n_boot: int = 1000, seed: int = 0) -> pd.DataFrame:
+def effects(found: Sweep, *, n_boot: int = N_BOOT, seed: int = 0) -> pd.DataFrame:
     """All measures of a sweep's models, and of the difference between distilled and alone.
 
     Parameters

@@ -13,6 +13,7 @@ from kdfair_audit.intervals import FairnessBootstrap
 from kdfair_book.evidence import trends
 from kdfair_book.evidence.sweep import PAPER_RANGE, NotThere, Sweep
 from kdfair_core import metrics
+from kdfair_core.metrics.bootstrap import N_BOOT
 from kdfair_core.metrics.counts import as_counts
 from kdfair_core.metrics.fairness import odds_rates, selection_rates
 from kdfair_core.results import Results
@@ -58,7 +59,7 @@ def bootstrap(
     attribute: str,
     models: list[NDArray[Any]],
     *,
-    n_boot: int = 1000,
+    n_boot: int = N_BOOT,
     seed: int = 0,
 ) -> FairnessBootstrap:
     """The resampled test set, as models (arrays of positions in ``pred``) see it."""
@@ -84,7 +85,7 @@ def fairness_intervals(
     attribute: str,
     *,
     level: float = 0.95,
-    n_boot: int = 1000,
+    n_boot: int = N_BOOT,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Accuracy, DPD and EOD of every role and setting, with intervals.
@@ -143,7 +144,7 @@ def fairness_differences(
     against: str,
     *,
     level: float = 0.95,
-    n_boot: int = 1000,
+    n_boot: int = N_BOOT,
     seed: int = 0,
 ) -> pd.DataFrame:
     """How much larger a metric is for the DS than for the NDS, or the teacher, by temperature.
@@ -169,7 +170,7 @@ def fairness_differences(
 
 
 def signed_gaps(
-    sweep: Sweep, attribute: str, *, level: float = 0.95, n_boot: int = 1000, seed: int = 0
+    sweep: Sweep, attribute: str, *, level: float = 0.95, n_boot: int = N_BOOT, seed: int = 0
 ) -> pd.DataFrame:
     """Signed gaps between two groups of a study with two classes.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdfair_audit.intervals import as_seeds, paired
+from kdfair_core.metrics.bootstrap import N_BOOT
 from kdfair_core.metrics.individual import Pairs, score_gaps
 
 Array = NDArray[Any]
@@ -42,7 +43,7 @@ class UnfairnessBootstrap:
         pairs: Pairs,
         *,
         seeds: Sequence[Sequence[Any]] | None = None,
-        n_boot: int = 1000,
+        n_boot: int = N_BOOT,
         seed: int,
     ) -> None:
         if n_boot < 2:

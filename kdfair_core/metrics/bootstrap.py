@@ -28,6 +28,9 @@ from kdfair_core.metrics.maxmin import Simulator, max_min_interval, nothing_seen
 Array = NDArray[Any]
 Metric = Callable[[Array], Any]
 
+N_BOOT = 1000
+"""Resamples, unless told."""
+
 # How a max-min metric is made of group rates [..., group, class].
 RATES: dict[str, Callable[[Array], tuple[Array, ...]]] = {
     "dpd": lambda counts: (selection_rates(counts),),
@@ -50,7 +53,7 @@ ALIASES: dict[Any, str] = {
 
 
 def bootstrap_interval(
-    counts: ArrayLike, metric: str | Metric, *, n_boot: int = 1000, level: float = 0.95, seed: int
+    counts: ArrayLike, metric: str | Metric, *, n_boot: int = N_BOOT, level: float = 0.95, seed: int
 ) -> tuple[Any, Any]:
     """Interval for a metric of a count table, over the choice of test examples.
 

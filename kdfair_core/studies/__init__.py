@@ -19,12 +19,12 @@ from kdfair_core.studies.catalog import STUDIES
 from kdfair_core.studies.kinds import (
     NULL_SEEDS,
     SEEDS,
-    TEMPERATURES,
     Profile,
     Recipe,
     Study,
     recipe_of,
 )
+from kdfair_core.studies.temperatures import TEMPERATURES
 
 __all__ = ["ENGINE", "NULL_SEEDS", "SEEDS", "STUDIES", "TEMPERATURES", "Profile", "Recipe", "Study"]
 __all__ += ["expected_identities", "get", "in_file", "names", "recipe_of", "student_identities"]

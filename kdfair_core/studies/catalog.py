@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from kdfair_core.studies import temperatures
 from kdfair_core.studies.kinds import Profile, Recipe, Study
 
 MOMENTUM = "The paper names SGD but no momentum; 0.9 is our reading."
@@ -33,7 +34,7 @@ def _smoke(dataset: dict[str, Any], teacher: str, student: str, **changes: Any) 
         recipe,
         seeds=(0, 1),
         null_seeds=(5, 6),
-        temperatures=(1, 4, 10),
+        temperatures=temperatures.SMOKE,
         departures=("Two seeds, three temperatures and one epoch: a test of the machinery.",),
     )
 
@@ -98,7 +99,7 @@ _CIFAR_LAPTOP = _laptop(
     epochs=6,
     recipe=dict(precision="fp32", milestones=(4, 5)),
     teacher_recipe=Recipe(epochs=12, milestones=(8, 11)),
-    temperatures=(1, 2, 4, 6, 8, 10, 20, 40),
+    temperatures=temperatures.WITHOUT_SOME,
     seeds=(0, 1, 2),
     null_seeds=(5, 6, 7),
     shrunk="Images averaged to 16x16 in place of 32x32; 12 epochs for the teacher and 6 for the "
@@ -235,7 +236,7 @@ for _loss, _said, _lr in (
         student_recipe=replace(_laptop_profile.student_recipe, loss=_loss, lr=_lr),
         seeds=(0, 1, 2),
         null_seeds=(),
-        temperatures=(1, 2, 4, 8, 20),
+        temperatures=temperatures.OTHER_LOSSES,
         soft_scales=("T2",),
         departures=(
             *_laptop_profile.departures,
@@ -276,7 +277,7 @@ STUDIES["hatexplain"] = Study(
             "minilm-l3",
             _MINILM,
             _MINILM,
-            temperatures=(1, 2, 4, 6, 8, 10, 20, 40),
+            temperatures=temperatures.WITHOUT_SOME,
             departures=(
                 "A MiniLM of six layers, 384 wide, in place of BERT-Base, and three of its "
                 "layers in place of DistilBERT; 10,000 of the 15,383 training posts, once; "
