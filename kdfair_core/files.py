@@ -175,7 +175,9 @@ def workplace(parent: Path, what: str) -> Iterator[Path]:
     folder = parent / f".tmp-{secrets.token_hex(8)}"
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(parent)
+        for left in (*parent.glob(".tmp-*"), *parent.glob(".new-*")):
+            if _abandoned(left):
+                shutil.rmtree(left, ignore_errors=True)
         made = parent / f".new-{secrets.token_hex(8)}"
         made.mkdir()
         with locked(made):
@@ -190,13 +192,6 @@ def workplace(parent: Path, what: str) -> Iterator[Path]:
         ) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_abandoned(parent: Path) -> None:
-    """Remove the workplaces in ``parent`` that no process holds any more."""
-    for folder in (*parent.glob(".tmp-*"), *parent.glob(".new-*")):
-        if _abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _abandoned(folder: Path) -> bool:

@@ -94,10 +94,7 @@ def dpd_from_counts(
 ) -> Array:
     """Demographic parity difference of count tables ``[..., group, label, prediction]``.
 
-    Returns
-    -------
-    float array [...]
-        One value a table: equation (1) for two classes, Algorithm 1 for more.
+    A float a table ``[...]``: equation (1) for two classes, Algorithm 1 for more.
     """
     rates = selection_rates(as_counts(counts))
     _warn_undefined({"rate of predictions": rates}, group_names, class_names)
@@ -112,10 +109,7 @@ def eod_from_counts(
 ) -> Array:
     """Equalized odds difference of count tables ``[..., group, label, prediction]``.
 
-    Returns
-    -------
-    float array [...]
-        One value a table: equation (4) for two classes, Algorithm 1 for more.
+    A float a table ``[...]``: equation (4) for two classes, Algorithm 1 for more.
     """
     tpr, fpr = odds_rates(as_counts(counts))
     _warn_undefined(

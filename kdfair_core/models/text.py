@@ -84,12 +84,8 @@ def bert_base(
     n_classes: int, *, in_shape: object = None, pretrained: bool = False, dropout: float = 0.1
 ) -> TextClassifier:
     """BERT-Base, uncased (Devlin et al., 2019): 12 layers, 110 M parameters."""
-    t = _transformers()
     options = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
-    if pretrained:
-        encoder = t.BertModel.from_pretrained(BERT, **options)
-    else:
-        encoder = t.BertModel(t.BertConfig(**options))
+    encoder = _encoder("Bert", BERT if pretrained else "", options)
     return TextClassifier(encoder, 768, n_classes, "pooler", dropout)
 
 
@@ -97,13 +93,18 @@ def distilbert(
     n_classes: int, *, in_shape: object = None, pretrained: bool = False, dropout: float = 0.1
 ) -> TextClassifier:
     """DistilBERT, uncased (Sanh et al., 2019): 6 layers, 66 M parameters."""
-    t = _transformers()
     options = {"dropout": dropout, "attention_dropout": dropout}
-    if pretrained:
-        encoder = t.DistilBertModel.from_pretrained(DISTILBERT, **options)
-    else:
-        encoder = t.DistilBertModel(t.DistilBertConfig(**options))
+    encoder = _encoder("DistilBert", DISTILBERT if pretrained else "", options)
     return TextClassifier(encoder, 768, n_classes, "first", dropout)
+
+
+def _encoder(kind: str, public: str, options: dict[str, float]) -> nn.Module:
+    """One of transformers' encoders, with the weights of that public name if there is one."""
+    t = _transformers()
+    model = getattr(t, f"{kind}Model")
+    if public:
+        return model.from_pretrained(public, **options)
+    return model(getattr(t, f"{kind}Config")(**options))
 
 
 def minilm_l6(
