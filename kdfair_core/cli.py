@@ -350,20 +350,17 @@ def _prepare_publish(parser: argparse.ArgumentParser) -> Callable[[argparse.Name
 
 
 def _publish_study(args: argparse.Namespace, name: str, *, replace: bool = False) -> int:
-    from kdfair_core import datasets, results, studies
+    from kdfair_core import results, studies
 
     study = studies.get(name)
-    profile = study.profile(args.profile)
+    study.profile(args.profile)
     store = _store(args)
     if not store.names(study.name, args.profile):
         raise ValueError(
             f"nothing to publish: {store.root} holds no run of study {name!r} under profile "
             f"{args.profile!r}; train with {PROG} run {name} --profile {args.profile}"
         )
-    if study.load is None:
-        dataset = datasets.load(study.dataset, root=args.data, **profile.dataset)
-    else:
-        dataset = study.load(**profile.dataset)
+    dataset = studies.load_dataset(study, args.profile, args.data)
     folder = results.publish(
         study, args.profile, store, dataset=dataset, root=args.results, replace=replace
     )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdfair_core import datasets, files, studies
+from kdfair_core import files, studies
 from kdfair_core.datasets import Dataset
 from kdfair_core.files import Damaged
 from kdfair_core.results import collecting
@@ -100,7 +100,7 @@ def _publish(
     if before.exists() and not folder.exists():  # killed between the two renames below
         os.rename(before, folder)
     published = None if replace else _published(folder)
-    dataset = dataset or datasets.load(study.dataset, **study.profile(profile).dataset)
+    dataset = dataset or studies.load_dataset(study, profile)
     examples = collecting.scored_examples(len(dataset.test.y), len(dataset.class_names))
     records = collecting.stored_records(runs, dataset, examples)
     if published:

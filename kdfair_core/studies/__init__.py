@@ -7,13 +7,15 @@ found by name, and the runs that each holds are spelled out.
 
 from __future__ import annotations
 
+import os
 import runpy
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
-from kdfair_core import asked
+from kdfair_core import asked, datasets
+from kdfair_core.datasets import Dataset
 from kdfair_core.runs import identity_hash
 from kdfair_core.studies.catalog import STUDIES
 from kdfair_core.studies.kinds import (
@@ -27,7 +29,15 @@ from kdfair_core.studies.kinds import (
 from kdfair_core.studies.temperatures import TEMPERATURES
 
 __all__ = ["ENGINE", "NULL_SEEDS", "SEEDS", "STUDIES", "TEMPERATURES", "Profile", "Recipe", "Study"]
-__all__ += ["expected_identities", "get", "in_file", "names", "recipe_of", "student_identities"]
+__all__ += [
+    "expected_identities",
+    "get",
+    "in_file",
+    "load_dataset",
+    "names",
+    "recipe_of",
+    "student_identities",
+]
 __all__ += ["teacher_identity"]
 
 ENGINE = "1"
@@ -76,6 +86,26 @@ def in_file(path: str) -> dict[str, Study]:
     except Exception as error:  # whatever somebody's file does
         raise ValueError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     return {name: value for name, value in content.items() if isinstance(value, Study)}
+
+
+def load_dataset(
+    study: Study, profile_name: str, root: str | os.PathLike[str] | None = None
+) -> Dataset:
+    """A study's data, as its profile wants them; ``root`` is where data sets lie.
+
+    ValueError if they have another number of classes than the study.
+    """
+    options = study.profile(profile_name).dataset
+    if study.load is None:
+        dataset = datasets.load(study.dataset, root=root, **options)
+    else:
+        dataset = study.load(**options)
+    if len(dataset.class_names) != study.n_classes:
+        raise ValueError(
+            f"data set {study.dataset!r} has {len(dataset.class_names)} classes; "
+            f"study {study.name!r} expects {study.n_classes}"
+        )
+    return dataset
 
 
 _LATER = {"schedule": "steps", "nesterov": False, "loss": "kd"}

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from kdfair_core import asked, datasets, models, studies
+from kdfair_core import asked, models, studies
 from kdfair_core.datasets import Dataset
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Study
@@ -117,16 +117,7 @@ def run_study(
         )
     if split is not None:
         raise ValueError(f"split is {split}, and ray is not given: only tasks on Ray are split")
-    options = study.profile(profile).dataset
-    if study.load is None:
-        dataset = datasets.load(study.dataset, root=data_root, **options)
-    else:
-        dataset = study.load(**options)
-    if len(dataset.class_names) != study.n_classes:
-        raise ValueError(
-            f"data set {study.dataset!r} has {len(dataset.class_names)} classes; "
-            f"study {study.name!r} expects {study.n_classes}"
-        )
+    dataset = studies.load_dataset(study, profile, data_root)
     return run_sweeps(
         sweeps,
         DatasetViews(dataset, pick_device(device)),
