@@ -11,6 +11,7 @@ import os
 import runpy
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -29,16 +30,8 @@ from kdfair_core.studies.kinds import (
 from kdfair_core.studies.temperatures import TEMPERATURES
 
 __all__ = ["ENGINE", "NULL_SEEDS", "SEEDS", "STUDIES", "TEMPERATURES", "Profile", "Recipe", "Study"]
-__all__ += [
-    "expected_identities",
-    "get",
-    "in_file",
-    "load_dataset",
-    "names",
-    "recipe_of",
-    "student_identities",
-]
-__all__ += ["teacher_identity"]
+__all__ += ["expected_identities", "get", "in_file", "load_dataset", "names", "recipe_of"]
+__all__ += ["student_identities", "teacher_identity"]
 
 ENGINE = "1"
 """Version of what training computes. Raise it when the same identity would give other weights."""
@@ -91,15 +84,9 @@ def in_file(path: str) -> dict[str, Study]:
 def load_dataset(
     study: Study, profile_name: str, root: str | os.PathLike[str] | None = None
 ) -> Dataset:
-    """A study's data, as its profile wants them; ``root`` is where data sets lie.
-
-    ValueError if they have another number of classes than the study.
-    """
-    options = study.profile(profile_name).dataset
-    if study.load is None:
-        dataset = datasets.load(study.dataset, root=root, **options)
-    else:
-        dataset = study.load(**options)
+    """A study's data, as its profile wants them; ``root`` is where data sets lie."""
+    load = study.load or partial(datasets.load, study.dataset, root=root)
+    dataset = load(**study.profile(profile_name).dataset)
     if len(dataset.class_names) != study.n_classes:
         raise ValueError(
             f"data set {study.dataset!r} has {len(dataset.class_names)} classes; "
