@@ -33,8 +33,9 @@ $(TEST): $(BASE)
 book: $(BASE)
 	@$(PY) -m kdfair_core build
 
-# A worker a core; tests of a file stay together, since they share a browser and a built book.
-SPREAD := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile
+# A worker a core; tests of a file stay together, since they share what they look at. The order is
+# that of tests/conftest.py: xdist's own would leave files of few tests, however slow, to the end.
+SPREAD := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test: $(TEST)
 	$(SPREAD)

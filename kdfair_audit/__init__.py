@@ -2,14 +2,15 @@
 
     table -> counts -> findings -> report
 
-``sources`` makes one Ibis table of whatever is given (``dialects`` says how a file is written,
-``addresses`` what is behind a URL), ``roles`` finds the models in it, ``columns`` turns them into
-expressions and checks them, and ``counting`` groups by them: DuckDB counts, or the database that
-holds the table. ``counts`` is what is left of the table; ``merging`` keeps it in files and adds
-it. ``rates``, ``changes``, ``fairness`` and ``calibration`` compute frames from counts, ``verdict``
-puts them into words and ``findings`` holds them; ``page`` and ``markdown`` show them, ``rules``
-makes a gate of them, and ``report`` is all of it;
-``gate`` and ``model_card`` take it where it is read.
+To be read in this order: ``inputs`` is the call; ``sources`` makes one Ibis table of whatever is
+given (``files``, ``addresses`` and ``dialects`` say what is there and how it is written);
+``counting`` groups it by label, groups and predictions, in DuckDB or where the table is (``roles``
+finds the models, ``columns`` and ``scores`` turn columns into expressions and refuse what cannot be
+one); ``counts`` is what is left of the table. ``findings`` computes frames from it (``rates``,
+``changes``, ``fairness``, ``calibration``, and ``verdict`` in words), and ``report`` shows them:
+``page`` fills ``static/report.html`` with what ``views`` chooses, ``markdown`` and ``model_card``
+write cards. Beside this path, ``merging`` keeps counts in files and adds them, and ``rules`` and
+``gate`` hold a report to rules.
 """
 
 from typing import TYPE_CHECKING, Any

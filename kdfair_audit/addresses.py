@@ -39,15 +39,10 @@ def matches(address: str, suffixes: Sequence[str]) -> list[str]:
 
 
 def fetch(address: str, folder: Path, engine: Any) -> str:
-    """Make a file at an address readable.
+    """Make a file at an address readable: the address, or the path of a copy.
 
     Parquet in a store such as S3 is left there, and DuckDB reads what it needs of it; anything
     else is copied, as a web server need not know how to send a part of a file.
-
-    Returns
-    -------
-    str
-        The address, or the path of the copy.
     """
     system, path = _system(address)
     protocol = system.protocol if isinstance(system.protocol, str) else system.protocol[0]
@@ -97,11 +92,9 @@ def _system(address: str) -> tuple[Any, str]:
 
 
 def _silent(address: str, error: BaseException) -> AuditError:
-    causes: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None:
+    causes: list[BaseException] = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
     if any(isinstance(cause, TimeoutError) for cause in causes):
         return AuditError(f"{quoted(address, 200)} does not answer within {SECONDS} seconds")
     if type(causes[-1]) is FileNotFoundError or getattr(causes[-1], "status", 0) == 404:

@@ -69,8 +69,3 @@ def validated(opened: Any) -> Any:
             yield batch
 
     return pa.RecordBatchReader.from_batches(opened.schema, batches())
-
-
-def known_type(kind: pa.DataType) -> pa.DataType:
-    """A type that DuckDB knows."""
-    return pa.float32() if pa.types.is_float16(kind) else kind

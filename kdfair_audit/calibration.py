@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -15,91 +18,68 @@ from kdfair_audit.statistics import seed_half_width, wilson
 def calibration_frame(counts: Counts, options: Options) -> pd.DataFrame:
     """A row a model, attribute and group.
 
-    Columns: role, temperature, attribute, group, n, score (mean), outcome (how often what was
-    scored came true), gap (score minus outcome: positive is overconfident), low, high, ece (the
-    expected calibration error over ten equal bins, runs averaged; never below zero, and raised by
-    chance in small groups), small.
+    score is the mean, outcome how often what was scored came true, gap the former less the latter
+    (positive is overconfident) with low and high, and ece the expected calibration error over ten
+    equal bins, runs averaged; never below zero, and raised by chance in small groups.
     """
-    rows = []
-    for setting in settings(counts.models):
-        if not _scored(counts, setting):
-            continue
-        for attribute in counts.groups:
-            axis, names = counts.axis(attribute), counts.group_names(attribute)
-            n, score, outcome = _bins(counts, setting, axis)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                gaps = np.stack([counts.sum(f"gap:{r}", axis) for r in setting.runs])
-                squares = np.stack([counts.sum(f"square:{r}", axis) for r in setting.runs])
-                total = n.sum(axis=2)
-                by_run = gaps / total
-                variance = squares / total - by_run**2
-                error = np.sqrt(variance.mean(axis=0) / total[0])
-                ece = np.abs(score - outcome).sum(axis=2) / total
-                means = score.sum(axis=2) / total, outcome.sum(axis=2) / total
-            half = stats.norm.ppf((1 + options.level) / 2) * error
-            half = np.hypot(half, seed_half_width([by_run], level=options.level))
-            for i, name in enumerate(names):
-                gap = by_run.mean(axis=0)[i]
-                rows.append(
-                    {
-                        **identity(setting),
-                        "attribute": attribute,
-                        "group": name,
-                        "n": int(total[0, i]),
-                        "score": means[0].mean(axis=0)[i],
-                        "outcome": means[1].mean(axis=0)[i],
-                        "gap": gap,
-                        "low": gap - half[i],
-                        "high": gap + half[i],
-                        "ece": ece.mean(axis=0)[i],
-                        "small": bool(total[0, i] < options.min_group),
-                    }
-                )
-    return pd.DataFrame(rows)
+    frames = []
+    for setting, attribute, (n, score, outcome) in _binned(counts):
+        axis = counts.axis(attribute)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gaps = np.stack([counts.sum(f"gap:{r}", axis) for r in setting.runs])
+            squares = np.stack([counts.sum(f"square:{r}", axis) for r in setting.runs])
+            total = n.sum(axis=2)
+            by_run = gaps / total
+            variance = squares / total - by_run**2
+            error = np.sqrt(variance.mean(axis=0) / total[0])
+            ece = np.abs(score - outcome).sum(axis=2) / total
+            means = score.sum(axis=2) / total, outcome.sum(axis=2) / total
+        half = stats.norm.ppf((1 + options.level) / 2) * error
+        half = np.hypot(half, seed_half_width([by_run], level=options.level))
+        gap = by_run.mean(axis=0)
+        columns = {
+            "group": counts.group_names(attribute),
+            "n": total[0].astype(int),
+            "score": means[0].mean(axis=0),
+            "outcome": means[1].mean(axis=0),
+            "gap": gap,
+            "low": gap - half,
+            "high": gap + half,
+            "ece": ece.mean(axis=0),
+            "small": total[0] < options.min_group,
+        }
+        frames.append(pd.DataFrame(identity(setting) | {"attribute": attribute} | columns))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def reliability_frame(counts: Counts, options: Options) -> pd.DataFrame:
     """A row a model, attribute, group and bin that holds scores, runs added up.
 
-    Columns: role, temperature, attribute, group, bin (its lower end), n (mean over runs), score
-    (mean), outcome, low, high.
+    bin is its lower end, n a mean over runs, score a mean.
     """
     frames = []
-    for setting in settings(counts.models):
-        if not _scored(counts, setting):
-            continue
-        for attribute in counts.groups:
-            axis, names = counts.axis(attribute), counts.group_names(attribute)
-            n, score, outcome = (part.sum(axis=0) for part in _bins(counts, setting, axis))
-            group, held = n.nonzero()
-            size = n[group, held] / len(setting.runs)
-            rate = outcome[group, held] / n[group, held]
-            low, high = wilson(rate, size, level=options.level)
-            frame = pd.DataFrame(
-                {
-                    "group": np.array(names, dtype=object)[group],
-                    "bin": held / BINS,
-                    "n": size,
-                    "score": score[group, held] / n[group, held],
-                    "outcome": rate,
-                    "low": low,
-                    "high": high,
-                }
-            )
-            frames.append(frame.assign(**identity(setting), attribute=attribute))
-    if not frames:
-        return pd.DataFrame()
-    columns = ["role", "temperature", "attribute", "group", "bin", "n", "score", "outcome"]
-    return pd.concat(frames, ignore_index=True)[[*columns, "low", "high"]]
+    for setting, attribute, bins in _binned(counts):
+        n, score, outcome = (part.sum(axis=0) for part in bins)
+        held = n.nonzero()
+        size, rate = n[held] / len(setting.runs), outcome[held] / n[held]
+        low, high = wilson(rate, size, level=options.level)
+        columns = {
+            "group": np.array(counts.group_names(attribute), dtype=object)[held[0]],
+            "bin": held[1] / BINS,
+            "n": size,
+            "score": score[held] / n[held],
+            "outcome": rate,
+            "low": low,
+            "high": high,
+        }
+        frames.append(pd.DataFrame(identity(setting) | {"attribute": attribute} | columns))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def _scored(counts: Counts, setting: Setting) -> bool:
-    return all(f"g0/gap:{run}" in counts.sums for run in setting.runs)
-
-
-def _bins(counts: Counts, setting: Setting, axis: str) -> tuple[np.ndarray, ...]:
-    """Number, sum of scores and sum of outcomes ``[run, group, bin]``."""
-    return tuple(
-        np.stack([counts.sum(f"{what}:{run}", axis, f"bin:{run}") for run in setting.runs])
-        for what in ("n", "score", "outcome")
-    )
+def _binned(counts: Counts) -> Iterator[tuple[Setting, str, list[np.ndarray]]]:
+    """Number, sum of scores and of outcomes ``[run, group, bin]`` of what gives probabilities."""
+    for setting, attribute in product(settings(counts.models), counts.groups):
+        if all(f"g0/gap:{run}" in counts.sums for run in setting.runs):
+            axis, what = counts.axis(attribute), ("n", "score", "outcome")
+            bins = [[counts.sum(f"{w}:{r}", axis, f"bin:{r}") for r in setting.runs] for w in what]
+            yield setting, attribute, [np.stack(part) for part in bins]

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from kdfair_audit.counts import Counts, right
-from kdfair_audit.rates import Options, tables_of
+from kdfair_audit.rates import Options, tables_of, temperature_of
 from kdfair_audit.roles import Setting, comparisons, run_pairs
-from kdfair_audit.statistics import (
-    mean_rate,
-    paired_change,
-    paired_test,
-    seed_half_width,
-)
+from kdfair_audit.statistics import mean_rate, paired_change, paired_test, seed_half_width, share
 from kdfair_core.metrics import benjamini_hochberg, welch
 
 MCNEMAR = "McNemar's exact test over examples"
 SIGNS = "sign-flip test over examples, runs averaged"
 WELCH = "Welch's t-test over seeds"
+
+
+COMPARED = ["against", "temperature"]
+CHANGE = ["n", "accuracy_a", "accuracy_b", "change", "low", "high"]
+TEST = ["test", "p_value"]
+JUDGED = ["p_corrected", "significant", "small"]
 
 
 def test_used(a: Setting, b: Setting) -> str:
@@ -32,24 +31,12 @@ def test_used(a: Setting, b: Setting) -> str:
 
 
 def overall_changes(counts: Counts, options: Options) -> pd.DataFrame:
-    """Change of overall accuracy: a row a comparison.
-
-    Columns: against ("teacher" or "baseline"), temperature, n, accuracy_a, accuracy_b, change (b
-    minus a, b the distilled student), low, high, test, p_value.
-    """
-    rows = []
+    """Change of overall accuracy, from a to b, the distilled student: a row a comparison."""
+    frames = []
     for a, b in comparisons(counts.models):
-        frame = _changes(
-            counts.table("y", right(a.runs), right(b.runs)).sum(axis=0)[None],
-            _run_accuracy(counts, a),
-            _run_accuracy(counts, b),
-            a,
-            b,
-            options,
-        )
-        rows.append(frame.assign(against=a.role, temperature=_temperature(b)))
-    columns = ["against", "temperature", "n", "accuracy_a", "accuracy_b", "change", "low", "high"]
-    return _concat(rows, [*columns, "test", "p_value"])
+        table = counts.table("y", right(a.runs), right(b.runs)).sum(axis=0)[None]
+        frames.append(_changes(table, _accuracy(counts, a), _accuracy(counts, b), a, b, options))
+    return _concat(frames, [*COMPARED, *CHANGE, *TEST])
 
 
 def class_changes(counts: Counts, options: Options) -> pd.DataFrame:
@@ -57,61 +44,53 @@ def class_changes(counts: Counts, options: Options) -> pd.DataFrame:
 
     Over seeds the test is the study's: on class accuracy over overall accuracy (equation 8), so a
     class that only moves with the rest is not called changed; ``relative`` is that change. Other
-    tests are on the class accuracy itself. Columns as :func:`overall_changes`, and class,
-    relative, p_corrected (Benjamini-Hochberg over the classes of a comparison), significant,
-    small.
+    tests are on the class accuracy itself. P-values are corrected over the classes of a comparison.
     """
-    rows = []
+    frames = []
     for a, b in comparisons(counts.models):
         table = counts.table("y", right(a.runs), right(b.runs))
-        recall_a, recall_b = _class_accuracy(counts, a), _class_accuracy(counts, b)
+        recall_a, recall_b = _accuracy(counts, a, "y"), _accuracy(counts, b, "y")
         frame = _changes(table, recall_a, recall_b, a, b, options)
         with np.errstate(divide="ignore", invalid="ignore"):
-            relative_a = recall_a / _run_accuracy(counts, a)
-            relative_b = recall_b / _run_accuracy(counts, b)
+            relative_a = recall_a / _accuracy(counts, a)
+            relative_b = recall_b / _accuracy(counts, b)
         frame["relative"] = relative_b.mean(axis=0) - relative_a.mean(axis=0)
         if test_used(a, b) == WELCH:
             frame["p_value"] = welch(relative_a, relative_b)[1]
-        frame["class"] = counts.class_names
-        rows.append(_judge(frame, options).assign(against=a.role, temperature=_temperature(b)))
-    columns = ["against", "temperature", "class", "n", "accuracy_a", "accuracy_b", "change", "low"]
-    columns += ["high", "relative", "test", "p_value", "p_corrected", "significant", "small"]
-    return _concat(rows, columns)
+        frames.append(_judge(frame.assign(**{"class": counts.class_names}), options))
+    return _concat(frames, [*COMPARED, "class", *CHANGE, "relative", *TEST, *JUDGED])
 
 
 def group_changes(counts: Counts, options: Options) -> pd.DataFrame:
-    """Change of the accuracy on each group.
+    """Change of the accuracy on each group: a row a comparison, attribute and group.
 
-    Columns as :func:`class_changes`, by attribute and group; p-values are corrected over the
-    groups of all attributes. A group is called changed where besides the interval of its change,
-    which over seeds has the luck of the examples in it too, leaves out 0.
+    P-values are corrected over the groups of all attributes. A group is called changed where
+    besides the interval of its change, which over seeds has the luck of the examples in it too,
+    leaves out 0.
     """
-    rows = []
+    frames = []
     for a, b in comparisons(counts.models):
-        frames = []
+        parts = []
         for attribute in counts.groups:
             axis = counts.axis(attribute)
             table = counts.table(axis, "y", right(a.runs), right(b.runs)).sum(axis=1)
-            runs_a, runs_b = _group_accuracy(counts, a, axis), _group_accuracy(counts, b, axis)
+            runs_a, runs_b = _accuracy(counts, a, axis), _accuracy(counts, b, axis)
             frame = _changes(table, runs_a, runs_b, a, b, options)
-            frames.append(frame.assign(attribute=attribute, group=counts.group_names(attribute)))
-        frame = _judge(pd.concat(frames, ignore_index=True), options)
+            parts.append(frame.assign(attribute=attribute, group=counts.group_names(attribute)))
+        frame = _judge(pd.concat(parts, ignore_index=True), options)
         frame["significant"] &= (frame["low"] > 0) | (frame["high"] < 0)
-        rows.append(frame.assign(against=a.role, temperature=_temperature(b)))
-    columns = ["against", "temperature", "attribute", "group", "n", "accuracy_a", "accuracy_b"]
-    columns += ["change", "low", "high", "test", "p_value", "p_corrected", "significant", "small"]
-    return _concat(rows, columns)
+        frames.append(frame)
+    return _concat(frames, [*COMPARED, "attribute", "group", *CHANGE, *TEST, *JUDGED])
 
 
 def disagreement_frame(counts: Counts, options: Options) -> pd.DataFrame:
     """How often the distilled student predicts something else: a row a comparison and group.
 
-    Columns: against, temperature, attribute ("" for all examples), group, n, value, low, high.
+    The attribute of all examples together is "".
     """
-    rows: list[dict[str, Any]] = []
+    frames = []
     for a, b in comparisons(counts.models):
         pairs = run_pairs(counts.models, a, b)
-        shared = {"against": a.role, "temperature": _temperature(b)}
         matrices = np.stack([counts.table(f"p{i}", f"p{j}") for i, j in pairs])
         differ = matrices.sum(axis=(1, 2)) - np.trace(matrices, axis1=1, axis2=2)
         parts = [("", [""], differ[:, None], np.array([counts.n]))]
@@ -122,27 +101,15 @@ def disagreement_frame(counts: Counts, options: Options) -> pd.DataFrame:
             parts.append((attribute, names, same[:, :, 0], same[0].sum(axis=1)))
         for attribute, names, hits, n in parts:
             rate = mean_rate(hits, n, level=options.level)
-            rows += [
-                {
-                    **shared,
-                    "attribute": attribute,
-                    "group": name,
-                    "n": int(n[i]),
-                    "value": rate.value[i],
-                    "low": rate.low[i],
-                    "high": rate.high[i],
-                }
-                for i, name in enumerate(names)
-            ]
-    columns = ["against", "temperature", "attribute", "group", "n", "value", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
+            frame = pd.DataFrame({"group": names, "n": n, **rate._asdict()})
+            frames.append(_compared(frame, a, b).assign(attribute=attribute))
+    return _concat(frames, [*COMPARED, "attribute", "group", "n", "value", "low", "high"])
 
 
 def disagreement_matrix_frame(counts: Counts) -> pd.DataFrame:
     """What the two predict where they differ: a row a comparison and pair of classes.
 
-    Columns: against, temperature, class_a (predicted by the other model), class_b (by the
-    distilled student), count (mean over pairs of runs).
+    ``count`` is how often a says the one and b the other, the mean over pairs of runs.
     """
     names = np.array(counts.class_names, dtype=object)
     frames = []
@@ -154,8 +121,8 @@ def disagreement_matrix_frame(counts: Counts) -> pd.DataFrame:
         frame = pd.DataFrame(
             {"class_a": names[one], "class_b": names[other], "count": matrix[one, other]}
         ).sort_values("count", ascending=False, kind="stable")
-        frames.append(frame.assign(against=a.role, temperature=_temperature(b)))
-    return _concat(frames, ["against", "temperature", "class_a", "class_b", "count"])
+        frames.append(_compared(frame, a, b))
+    return _concat(frames, [*COMPARED, "class_a", "class_b", "count"])
 
 
 def _changes(
@@ -169,7 +136,7 @@ def _changes(
         p_value = welch(runs_a, runs_b)[1]
     else:
         p_value = np.array([paired_test(one) for one in table])
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "n": table.sum(axis=(1, 2)),
             "accuracy_a": runs_a.mean(axis=0),
@@ -181,38 +148,27 @@ def _changes(
             "p_value": p_value,
         }
     )
+    return _compared(frame, a, b)
 
 
 def _judge(frame: pd.DataFrame, options: Options) -> pd.DataFrame:
     small = frame["n"] < options.min_group
-    tested = frame["p_value"].where(~small)
-    corrected = benjamini_hochberg(tested.to_numpy())
-    return frame.assign(
-        p_corrected=corrected, significant=corrected <= 1 - options.level, small=small
-    )
+    corrected = benjamini_hochberg(frame["p_value"].where(~small).to_numpy())
+    significant = corrected <= 1 - options.level
+    return frame.assign(p_corrected=corrected, significant=significant, small=small)
 
 
-def _run_accuracy(counts: Counts, setting: Setting) -> NDArray[np.float64]:
-    tables = tables_of(counts, setting)
-    return np.trace(tables, axis1=1, axis2=2)[:, None] / counts.n
+def _accuracy(counts: Counts, setting: Setting, axis: str = "") -> NDArray[np.float64]:
+    """Accuracy ``[run, row]``: on all examples, on each class (y), or on each group of an axis."""
+    tables = tables_of(counts, setting, *([axis] if axis[:1] == "g" else []))
+    if axis == "y":
+        return share(np.diagonal(tables, axis1=1, axis2=2), tables.sum(axis=2))
+    rates = share(np.trace(tables, axis1=-2, axis2=-1), tables.sum(axis=(-2, -1)))
+    return rates.reshape(len(tables), -1)
 
 
-def _class_accuracy(counts: Counts, setting: Setting) -> NDArray[np.float64]:
-    tables = tables_of(counts, setting)
-    n = tables.sum(axis=2)
-    hits = np.diagonal(tables, axis1=1, axis2=2)
-    return np.divide(hits, n, out=np.full(n.shape, np.nan), where=n > 0)
-
-
-def _group_accuracy(counts: Counts, setting: Setting, axis: str) -> NDArray[np.float64]:
-    tables = tables_of(counts, setting, axis)
-    n = tables.sum(axis=(2, 3))
-    hits = np.trace(tables, axis1=2, axis2=3)
-    return np.divide(hits, n, out=np.full(n.shape, np.nan), where=n > 0)
-
-
-def _temperature(setting: Setting) -> float:
-    return np.nan if setting.temperature is None else setting.temperature
+def _compared(frame: pd.DataFrame, a: Setting, b: Setting) -> pd.DataFrame:
+    return frame.assign(against=a.role, temperature=temperature_of(b))
 
 
 def _concat(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

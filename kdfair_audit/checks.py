@@ -12,43 +12,25 @@ from kdfair_audit.numbers import percent
 
 
 def check(counts: Counts) -> list[str]:
-    """Refuse counts that cannot be audited, and say what a reader has to know of the others.
-
-    Returns
-    -------
-    list of str
-        Notes: classes that a model never predicts, groups without labels of a class, models
-        worse than chance.
-
-    Raises
-    ------
-    AuditError
-        For a single class or group, and for predictions that are none of the labels.
-    """
+    """Refuse counts that cannot be audited, and note what a reader has to know of the others."""
     if counts.n == 0:
         raise AuditError("there are no rows")
-    names = counts.class_names
-    labels = counts.table("y")
-    seen = [name for name, n in zip(names, labels, strict=True) if n]
+    names, labels = np.array(counts.class_names, dtype=object), counts.table("y")
+    seen = names[labels > 0]
     if len(seen) < 2:
         raise AuditError(
             f"the label has only one class, {listed(seen)}: there is nothing to tell apart"
         )
     notes = [*below_chance(counts), *counts.notes]
     for attribute in counts.groups:
-        groups = [
-            name
-            for name, n in zip(
-                counts.group_names(attribute), counts.table(counts.axis(attribute)), strict=True
-            )
-            if n
-        ]
+        n = counts.table(counts.axis(attribute))
+        groups = np.array(counts.group_names(attribute), dtype=object)[n > 0]
         if len(groups) < 2:
             raise AuditError(
                 f"column {quoted(attribute)} has only one group, {listed(groups)}: there is "
                 "nothing to compare"
             )
-        left_out = counts.n - int(counts.table(counts.axis(attribute)).sum())
+        left_out = counts.n - int(n.sum())
         if left_out:
             notes.append(
                 f"{left_out:,} of {counts.n:,} examples have no {quoted(attribute)} and are left "
@@ -56,15 +38,15 @@ def check(counts: Counts) -> list[str]:
             )
     for run, model in enumerate(counts.models):
         predicted = counts.table(f"p{run}")
-        new = [name for name, n, m in zip(names, predicted, labels, strict=True) if n and not m]
-        if new and not counts.declared:
+        new = names[(predicted > 0) & (labels == 0)]
+        if len(new) and not counts.declared:
             raise AuditError(
                 f"column {quoted(model.name)} predicts {listed(new)}, which the label never is "
                 f"(its classes are {listed(seen, 10)}); if the data merely lacks them, give all "
                 "classes with --classes"
             )
-        never = [name for name, n, m in zip(names, predicted, labels, strict=True) if m and not n]
-        if never:
+        never = names[(predicted == 0) & (labels > 0)]
+        if len(never):
             notes.append(f"{quoted(model.name)} never predicts {listed(never, 10)}.")
     if len(names) > 2:
         for attribute in counts.groups:

@@ -117,22 +117,17 @@ def _run(args: argparse.Namespace) -> int:
     import kdfair_audit as auditing
     from kdfair_audit.checks import below_chance
     from kdfair_audit.errors import AuditError
-    from kdfair_audit.gate import add_summary, junit, named, read_rules
+    from kdfair_audit.gate import add_summary, junit, read_rules
     from kdfair_audit.merging import replace_file
     from kdfair_audit.model_card import model_card
     from kdfair_audit.numbers import printable
     from kdfair_audit.rules import parse
 
     pyarrow.set_cpu_count(min(2, pyarrow.cpu_count()))
-    options: dict[str, Any] = {
-        name: getattr(args, name)
-        for name in ("label", "teacher", "distilled", "baseline", "classes", "positive")
-    }
-    options |= {
-        name: getattr(args, name)
-        for name in ("threshold", "missing", "encoding", "delimiter", "decimal", "table")
-    }
-    options |= {"groups": args.group, "memory_limit": args.memory_limit}
+    roles = ("label", "teacher", "distilled", "baseline", "classes", "positive", "threshold")
+    reading = ("missing", "encoding", "delimiter", "decimal", "table", "memory_limit")
+    options: dict[str, Any] = {name: getattr(args, name) for name in (*roles, *reading)}
+    options["groups"] = args.group
     if args.max_groups is not None:
         options["max_groups"] = args.max_groups
     if args.counts_only:
@@ -144,16 +139,16 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     for rule in args.fail_if:  # a rule that cannot be read is said before the work
         parse(rule)
-    rules = named(args.fail_if) | (read_rules(args.gate) if args.gate else {})
-    report = auditing.audit(
-        args.data,
-        **options,
-        level=args.level,
-        min_group=args.min_group,
-        n_boot=args.n_boot,
-        seed=args.seed,
-        title=args.title,
+    rules = dict(zip(args.fail_if, args.fail_if, strict=True)) | (
+        read_rules(args.gate) if args.gate else {}
     )
+    judged = {name: getattr(args, name) for name in ("level", "min_group", "n_boot", "seed")}
+    report = auditing.audit(args.data, **options, **judged, title=args.title)
+
+    def write(path: Path, text: str) -> None:
+        replace_file(path, text.encode("utf-8", "backslashreplace"))
+        print(f"wrote {path}")
+
     broken = report.broken(rules.values())
     for line in report.verdict():
         print(printable(line))
@@ -163,12 +158,9 @@ def _run(args: argparse.Namespace) -> int:
         for path in report.save(args.out):
             print(f"wrote {path}")
         if rules and args.out.suffix not in (".html", ".json", ".md"):
-            path = args.out.with_name(f"{args.out.name}.junit.xml")
-            replace_file(path, junit(report, rules).encode("utf-8", "backslashreplace"))
-            print(f"wrote {path}")
+            write(args.out.with_name(f"{args.out.name}.junit.xml"), junit(report, rules))
     if args.model_card is not None:
-        replace_file(args.model_card, model_card(report).encode("utf-8", "backslashreplace"))
-        print(f"wrote {args.model_card}")
+        write(args.model_card, model_card(report))
     if rules:
         add_summary(report, rules)
     for line in broken:

@@ -18,11 +18,7 @@ import pyarrow as pa
 
 from kdfair_audit.errors import AuditError, quoted
 from kdfair_audit.sources import FILE, Source
-from kdfair_audit.vocabulary import (
-    Codes,
-    Vocabulary,
-    in_order,
-)
+from kdfair_audit.vocabulary import Codes, Vocabulary, in_order
 
 MAX_CLASSES = 1000
 CROSS = "*"  # between the names of columns whose values are crossed
@@ -49,7 +45,6 @@ def finite(number: Any) -> Any:
 
 
 def number(column: Any) -> Any:
-    """A column of numbers as float64."""
     return column.cast("float64")
 
 
@@ -59,13 +54,7 @@ def sum_of(condition: Any) -> Any:
 
 
 def value(source: Source, name: str, what: str) -> Any:
-    """A column of classes or groups, as its values are told apart; null where there is none.
-
-    Raises
-    ------
-    AuditError
-        If its type cannot be that.
-    """
+    """A column of classes or groups, as its values are told apart; null where there is none."""
     column = source.column(name)
     kind = column.type()
     if kind.is_string() or kind.is_integer():
@@ -116,7 +105,7 @@ class Place:
         row = ibis.row_number() if source.ordered else ibis.literal(0)
         rows = table.select(row=row, bad=condition, shown=shown, file=several)
         bad = rows.filter(rows.bad)
-        counted = source.run(rows.aggregate(n=rows.count(), bad=sum_of(rows.bad))).to_pylist()[0]
+        counted = source.totals(rows, n=rows.count(), bad=sum_of(rows.bad))
         self.total, self.n = int(counted["n"]), int(counted["bad"] or 0)
         self.ordered, self.file = source.ordered, ""
         if self.n == 0:
@@ -128,8 +117,7 @@ class Place:
         self.value, self.row = first["shown"], int(first["row"]) + 1
         if first["file"] is not None:
             mine = rows.filter(rows.file == first["file"])
-            start = source.run(mine.aggregate(start=mine.row.min())).column(0)[0].as_py()
-            self.row -= int(start)
+            self.row -= int(source.totals(mine, start=mine.row.min())["start"])
             self.file = Path(first["file"]).name
 
     def __str__(self) -> str:

@@ -5,7 +5,6 @@ The engine that holds the table does the counting, and only counts come here.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -16,12 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kdfair_audit.columns import (
-    codes_of,
-    group_value,
-    parts_of,
-    value,
-)
+from kdfair_audit.columns import codes_of, group_value, parts_of, value
 from kdfair_audit.counts import (
     BINS,
     JOINT,
@@ -38,10 +32,9 @@ from kdfair_audit.errors import AuditError, listed, nearest, quoted
 from kdfair_audit.merging import in_natural_order
 from kdfair_audit.roles import Model, resolve
 from kdfair_audit.scores import (
-    Classes,
-    Scored,
     as_labels_are,
     check_scores,
+    is_text,
     known_classes,
     list_sizes,
     scored_by,
@@ -57,25 +50,7 @@ UNIT = 1 << 30  # scores are added as whole multiples of 1 / UNIT, so that no or
 
 @dataclass(frozen=True)
 class Plan:
-    """What to read of a table, and how.
-
-    Attributes
-    ----------
-    label : str
-    groups : tuple of str
-        Columns of sensitive attributes; ``"sex*age"`` crosses two.
-    teacher, baseline, distilled : str or sequence of str or None
-        In the language of :mod:`kdfair_audit.roles`.
-    classes : sequence, optional
-        The classes, where the labels may not show them all, in the order of score columns.
-    positive : object, optional
-        Of two classes, the one that rates are about.
-    threshold : float
-        From which score on the positive class is predicted.
-    missing : str
-        Missing groups: "refuse", "group" or "exclude".
-    max_groups : int
-    """
+    """What to read of a table, and how; as :func:`kdfair_audit.audit` has it."""
 
     label: str
     groups: tuple[str, ...]
@@ -112,34 +87,6 @@ def find_models(plan: Plan, columns: Sequence[str]) -> list[Model]:
     return models
 
 
-def count_source(source: Source, plan: Plan) -> Counts:
-    """Count a table.
-
-    Raises
-    ------
-    AuditError
-        For columns that are not there, values that cannot be labels, groups or predictions, and
-        everything that stops the reading.
-    """
-    models = find_models(plan, source.columns)
-    parts = [part for group in plan.groups for part in parts_of(group, source.columns)]
-    source.require([plan.label, *parts, *(name for model in models for name in model.columns)])
-    models = with_kinds(source, models)
-    label = value(source, plan.label, "class")
-    sizes = list_sizes(source, models)
-    classes = known_classes(
-        source, plan.label, models, sizes, classes=plan.classes, positive=plan.positive
-    )
-    scored = {
-        run: scored_by(source, model, classes, sizes, plan.threshold)
-        for run, model in enumerate(models)
-        if model.kind == "scores"
-    }
-    calibrated = check_scores(source, models, scored)
-    axes = _axes(source, plan, models, label, scored, classes.vocabulary)
-    return _Count(source, plan, models, axes, classes, scored, calibrated).run()
-
-
 @dataclass(frozen=True)
 class Axis:
     """One column of the group-by: what messages call it, its expression, its values."""
@@ -150,46 +97,47 @@ class Axis:
     missing: str = "refuse"
 
 
-def _axes(
-    source: Source,
-    plan: Plan,
-    models: list[Model],
-    label: Any,
-    scored: dict[int, Scored],
-    vocabulary: Vocabulary,
-) -> dict[str, Axis]:
-    axes = {"y": Axis(plan.label, label, vocabulary)}
-    for a, name in enumerate(plan.groups):
-        expression = group_value(source, name, plan.missing)
-        groups = Vocabulary("group", plan.max_groups, name)
-        axes[f"g{a}"] = Axis(name, expression, groups, plan.missing)
-    for run, model in enumerate(models):
-        if run in scored:
-            axes[f"p{run}"] = Axis(model.name, scored[run].predicted, vocabulary)
-        else:
-            expression = value(source, model.columns[0], "class")
-            axes[f"p{run}"] = Axis(model.columns[0], expression, vocabulary)
-    return axes
+def count_source(source: Source, plan: Plan) -> Counts:
+    """Count a table; AuditError for what cannot be a label, a group or a prediction."""
+    models = find_models(plan, source.columns)
+    parts = [part for group in plan.groups for part in parts_of(group, source.columns)]
+    source.require([plan.label, *parts, *(name for model in models for name in model.columns)])
+    return _Count(source, plan, with_kinds(source, models)).run()
 
 
 class _Count:
     """One table being counted."""
 
-    def __init__(
-        self,
-        source: Source,
-        plan: Plan,
-        models: list[Model],
-        axes: dict[str, Axis],
-        classes: Classes,
-        scored: dict[int, Scored],
-        calibrated: list[int],
-    ) -> None:
-        self.source, self.plan, self.models, self.axes = source, plan, models, axes
-        self.classes, self.scored, self.calibrated = classes, scored, calibrated
+    def __init__(self, source: Source, plan: Plan, models: list[Model]) -> None:
+        self.source, self.plan, self.models = source, plan, models
+        label, sizes = value(source, plan.label, "class"), list_sizes(source, models)
+        classes = known_classes(
+            source, plan.label, models, sizes, classes=plan.classes, positive=plan.positive
+        )
+        self.vocabulary = classes[0]
+        self.scored = {
+            run: scored_by(source, model, classes, sizes, plan.threshold)
+            for run, model in enumerate(models)
+            if model.kind == "scores"
+        }
+        self.calibrated = check_scores(source, models, self.scored)
+        self.groups = {f"g{a}": self._group(name) for a, name in enumerate(plan.groups)}
+        self.axes = {"y": Axis(plan.label, label, self.vocabulary), **self.groups}
+        self.axes |= {f"p{run}": self._predicted(run) for run in range(len(models))}
+
+    def _group(self, name: str) -> Axis:
+        groups = Vocabulary("group", self.plan.max_groups, name)
+        missing = self.plan.missing
+        return Axis(name, group_value(self.source, name, missing), groups, missing)
+
+    def _predicted(self, run: int) -> Axis:
+        name = self.models[run].name
+        scored = self.scored.get(run)
+        found = scored.predicted if scored else value(self.source, name, "class")
+        return Axis(name, found, self.vocabulary)
 
     def run(self) -> Counts:
-        source, plan = self.source, self.plan
+        source, plan, vocabulary = self.source, self.plan, self.vocabulary
         keys = source.table.select(**{name: axis.expression for name, axis in self.axes.items()})
         self._few(keys.limit(SAMPLE))
         joint = keys.group_by(list(self.axes)).aggregate(n=lambda table: table.count())
@@ -205,21 +153,17 @@ class _Count:
             if n > ROWS:
                 self._wanted()
         else:
-            n = int(source.run(joint.aggregate(n=joint.n.sum())).column(0)[0].as_py())
+            n = int(source.totals(joint, n=joint.n.sum())["n"])
             for name, axis in self.axes.items():
-                most = axis.vocabulary.limit + 2
-                values = joint.select(name).distinct().limit(most)
-                self._codes(name, source.run(values).column(0))
-            tables = self._tables(joint)
+                self._look_at(name, joint.select(name).distinct().limit(axis.vocabulary.limit + 2))
+            tables = {name: self._table(joint, name.split(",")) for name in self._wanted()}
         positive = plan.positive
         if positive is not None:
-            text = bool(source.column(plan.label).type().is_string())
-            positive = as_labels_are([positive], text)[0]
-        vocabulary = self.classes.vocabulary
+            positive = as_labels_are([positive], is_text(source, plan.label))[0]
         return in_natural_order(
             Counts(
                 classes=list(vocabulary.codes),
-                groups={axis.name: list(axis.vocabulary.codes) for axis in self._groups()},
+                groups={axis.name: list(axis.vocabulary.codes) for axis in self.groups.values()},
                 models=self.models,
                 n=n,
                 rows=rows,
@@ -232,19 +176,19 @@ class _Count:
             )
         )
 
-    def _groups(self) -> list[Axis]:
-        return [self.axes[f"g{a}"] for a in range(len(self.plan.groups))]
-
     def _few(self, sample: Any) -> None:
         """Refuse a column with too many values before all rows are grouped by it."""
         labels = {
             n: a for n, a in self.axes.items() if n[0] != "p" or int(n[1:]) not in self.scored
         }
-        found = self.source.run(sample.aggregate(**{n: sample[n].nunique() for n in labels}))
+        found = self.source.totals(sample, **{n: sample[n].nunique() for n in labels})
         for name, axis in labels.items():
-            if (found.column(name)[0].as_py() or 0) > axis.vocabulary.limit:
-                most = sample.select(name).distinct().limit(axis.vocabulary.limit + 2)
-                self._codes(name, self.source.run(most).column(0))
+            if (found[name] or 0) > axis.vocabulary.limit:
+                self._look_at(name, sample.select(name).distinct().limit(axis.vocabulary.limit + 2))
+
+    def _look_at(self, name: str, values: Any) -> None:
+        """Take the values of an axis into its vocabulary, or refuse them."""
+        self._codes(name, self.source.run(values).column(0))
 
     def _codes(self, name: str, column: pa.ChunkedArray) -> Codes:
         axis = self.axes[name]
@@ -271,11 +215,7 @@ class _Count:
             )
         return wanted
 
-    def _tables(self, joint: Any) -> Tables:
-        sizes = self._sizes()
-        return {name: self._table(joint, name.split(","), sizes) for name in self._wanted()}
-
-    def _table(self, joint: Any, names: list[str], sizes: dict[str, int]) -> NDArray[np.int64]:
+    def _table(self, joint: Any, names: list[str]) -> NDArray[np.int64]:
         keys = {f"k{i}": _derived(joint, name) for i, name in enumerate(names)}
         table = joint.select(n=joint.n, **keys)
         found = self.source.run(table.group_by(list(keys)).aggregate(n=table.n.sum()))
@@ -283,22 +223,22 @@ class _Count:
             self._codes(name, found.column(key)) if ":" not in name else _whole(found.column(key))
             for key, name in zip(keys, names, strict=True)
         ]
-        total = np.zeros([cells_of([name], sizes) for name in names], dtype=np.int64)
+        shape = [cells_of([name], self._sizes()) for name in names]
+        total = np.zeros(shape, dtype=np.int64)
         np.add.at(total, tuple(codes), _whole(found.column("n")))
         return total
 
     def _sums(self) -> Tables:
         """What calibration needs of every model that gives probabilities."""
         sums: Tables = {}
-        sizes = self._sizes()
-        groups = [f"g{a}" for a in range(len(self.plan.groups))]
-        small = math.prod(sizes[group] for group in groups) * BINS <= JOINT
+        groups = list(self.groups)
+        small = cells_of(groups, self._sizes()) * BINS <= JOINT
         for run in self.calibrated:
             for together in [groups] if small else [[group] for group in groups]:
-                sums |= self._sums_of(run, together, sizes)
+                sums |= self._sums_of(run, together)
         return sums
 
-    def _sums_of(self, run: int, groups: list[str], sizes: dict[str, int]) -> Tables:
+    def _sums_of(self, run: int, groups: list[str]) -> Tables:
         model, bins = self.scored[run], f"bin:{run}"
         score = model.best
         outcome = model.outcome(self.axes["y"].expression)
@@ -324,8 +264,8 @@ class _Count:
             codes = self._codes(group, found.column(group))
             for name, values in added.items():
                 by_bin = name in ("n", "score", "outcome")
-                shape = (sizes[group], BINS) if by_bin else (sizes[group],)
-                total = np.zeros(shape, dtype=np.int64)
+                size = len(self.axes[group].vocabulary)
+                total = np.zeros((size, BINS) if by_bin else size, dtype=np.int64)
                 np.add.at(total, (codes, held) if by_bin else codes, values)
                 key = f"{group},{bins}/{name}:{run}" if by_bin else f"{group}/{name}:{run}"
                 sums[key] = total / (1 if name in ("n", "outcome") else UNIT)

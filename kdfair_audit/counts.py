@@ -60,9 +60,6 @@ class Counts:
         Values of the label, in order; of two the second is the positive class.
     groups : dict of str to list
         Attribute -> its groups, in order; None for missing values.
-    models : list of Model
-    n : int
-        Number of examples.
     rows : Rows, optional
     tables : dict of str to int64 array
         By axes, joined by commas; without ``rows`` only.
@@ -95,17 +92,9 @@ class Counts:
 
     @property
     def class_names(self) -> list[str]:
-        """Names of the classes."""
         return [display(value) for value in self.classes]
 
     def axis(self, attribute: str) -> str:
-        """The axis of an attribute.
-
-        Raises
-        ------
-        AuditError
-            If it is not a group column of this audit.
-        """
         if attribute not in self.groups:
             known = ", ".join(quoted(name) for name in self.groups)
             raise AuditError(
@@ -124,13 +113,7 @@ class Counts:
         return [display(self._values(axis)[i]) for i in self.kept(axis)]
 
     def table(self, *axes: str) -> NDArray[np.int64]:
-        """Counts over these axes, judged groups only.
-
-        Raises
-        ------
-        KeyError
-            If they were not counted; see :meth:`has`.
-        """
+        """Counts over these axes, judged groups only; KeyError where :meth:`has` says no."""
         return self._judged(self._table(axes), axes)
 
     def has(self, *axes: str) -> bool:
@@ -146,11 +129,8 @@ class Counts:
     def sizes(self) -> dict[str, int]:
         """Number of values of each base axis."""
         found = {f"g{a}": len(values) for a, values in enumerate(self.groups.values())}
-        return found | {axis: len(self.classes) for axis in ("y", *self.run_axes())}
-
-    def run_axes(self) -> list[str]:
-        """The prediction axis of each run."""
-        return [f"p{run}" for run in range(len(self.models))]
+        axes = ["y", *(f"p{run}" for run in range(len(self.models)))]
+        return found | {axis: len(self.classes) for axis in axes}
 
     def as_tables(self) -> Tables:
         """The tables that a report reads, each as it would have been counted."""
@@ -226,55 +206,34 @@ def distinct(codes: Mapping[str, Codes], n: NDArray[np.int64]) -> Rows:
     return Rows({axis: packed[first, i].astype(np.int64) for i, axis in enumerate(codes)}, total)
 
 
-def count(
-    codes: Mapping[str, Codes],
-    axes: Sequence[str],
-    sizes: Mapping[str, int],
-    weights: NDArray | None = None,
-) -> NDArray:
-    """Count rows, or sum their weights, over axes."""
-    index = codes[axes[0]]
-    for axis in axes[1:]:
-        index = index * sizes[axis] + codes[axis]
-    shape = [sizes[axis] for axis in axes]
-    return np.bincount(index, weights=weights, minlength=math.prod(shape)).reshape(shape)
-
-
 def count_axes(
-    codes: Mapping[str, Codes],
-    axes: Sequence[str],
-    sizes: Mapping[str, int],
-    n: NDArray | None = None,
-    derived: dict[str, Codes] | None = None,
+    codes: Mapping[str, Codes], axes: Sequence[str], sizes: Mapping[str, int], n: NDArray
 ) -> NDArray[np.int64]:
-    """Count rows over any axes; ``derived`` keeps what was computed for the next table."""
-    derived = {} if derived is None else derived
-    for axis in axes:
-        if ":" in axis and axis not in derived:
-            derived[axis] = _derive(axis, codes)
-    sizes = {axis: cells_of([axis], sizes) for axis in axes}
+    """Count rows, each of which came ``n`` times, over any axes."""
+    index, shape = np.zeros(len(n), dtype=np.int64), [cells_of([axis], sizes) for axis in axes]
+    for axis, size in zip(axes, shape, strict=True):
+        index = index * size + (_derive(axis, codes) if ":" in axis else codes[axis])
     # Sums of whole numbers in float64 are exact up to 2**53 examples.
-    return count({**codes, **derived}, axes, sizes, n).astype(np.int64, copy=False)
+    counted = np.bincount(index, weights=n, minlength=math.prod(shape))
+    return counted.reshape(shape).astype(np.int64)
 
 
 def _derive(axis: str, codes: Mapping[str, Codes]) -> Codes:
     kind, _, runs = axis.partition(":")
-    predictions = [codes[f"p{run}"] for run in runs.split("+")]
+    predictions = np.stack([codes[f"p{run}"] for run in runs.split("+")])
     if kind == "same":
         return (predictions[0] == predictions[1]).astype(np.int64)
-    right = np.zeros(len(predictions[0]), dtype=np.int64)
-    for prediction in predictions:
-        right += prediction == codes["y"]
-    return right
+    return (predictions == codes["y"]).sum(axis=0)
 
 
 def cells_of(axes: Iterable[str], sizes: Mapping[str, int]) -> int:
     """Number of cells of a table over these axes."""
-    cells = 1
-    for axis in axes:
+
+    def size(axis: str) -> int:
         kind, colon, runs = axis.partition(":")
-        cells *= sizes[axis] if not colon else 2 if kind == "same" else runs.count("+") + 2
-    return cells
+        return sizes[axis] if not colon else 2 if kind == "same" else runs.count("+") + 2
+
+    return math.prod(map(size, axes))
 
 
 def _find(axes: Sequence[str], tables: Tables) -> str | None:

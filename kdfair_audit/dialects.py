@@ -41,10 +41,7 @@ def compression_of(head: bytes) -> str:
 def kind_of(name: str, head: bytes) -> str:
     """``parquet``, ``arrow``, ``arrow stream``, ``duckdb``, ``sqlite``, ``json`` or ``csv``.
 
-    Raises
-    ------
-    AuditError
-        For a file that is none of these: empty, a pickle, an archive.
+    What is none of these is refused: an empty file, a pickle, an archive.
     """
     if not head:
         raise AuditError(f"{name} is empty")
@@ -89,24 +86,11 @@ def encoding_of(name: str, head: bytes, encoding: str | None) -> str:
 
 
 def dialect_of(
-    name: str,
-    head: str,
-    delimiter: str | None,
-    decimal: str | None,
-    text: Collection[str] = (),
+    name: str, head: str, delimiter: str | None, decimal: str | None, text: Collection[str] = ()
 ) -> Dialect:
-    """How a CSV file is written, found out from its beginning.
+    """How a CSV file is written, found out from its beginning so far as it is not given.
 
-    Parameters
-    ----------
-    name : str
-        Of the file.
-    head : str
-        Its beginning.
-    delimiter, decimal : str, optional
-        What is not to be found out.
-    text : collection of str
-        Columns of groups, which are no numbers however they look.
+    Columns of ``text`` are no numbers however they look.
     """
     if delimiter is not None and len(delimiter) != 1:
         raise AuditError(f"the delimiter {quoted(delimiter)} is not one character")

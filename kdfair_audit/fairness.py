@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from kdfair_audit.counts import ROWS, Counts, Rows
 from kdfair_audit.intervals import FairnessBootstrap
-from kdfair_audit.rates import Options, identity, tables_of
+from kdfair_audit.rates import Options, identity, tables_of, temperature_of
 from kdfair_audit.roles import Setting, comparisons, settings
 from kdfair_audit.statistics import seed_half_width
 from kdfair_core.metrics import UndefinedMetricWarning, dpd_from_counts, eod_from_counts
@@ -23,21 +24,18 @@ ROOM = 1 << 25  # rates that one bootstrap holds at a time; beyond it fewer resa
 
 
 def fairness_frames(counts: Counts, options: Options) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """DPD and EOD, and their changes.
+    """DPD and EOD of every model and attribute, and how they changed by comparison.
 
     Returns
     -------
     fairness : pandas.DataFrame
-        A row a model, attribute and metric: role, temperature, attribute, metric ("dpd", "eod"),
         value (mean over runs; equal to fairlearn's for one run and two classes), low, high (of
         the difference between groups behind the observed one, which chance makes larger),
         chance (what groups with equal rates would show), corrected (value less that bias), floor
         (DPD of the labels themselves, which a perfect classifier has; 0 for EOD), judged,
-        judged_low, judged_high and judged_chance (over the groups that are large enough),
-        n_groups, n_small, n_runs.
+        judged_low, judged_high and judged_chance (over the groups that are large enough).
     changes : pandas.DataFrame
-        Over the groups that are large enough: a row a comparison, attribute and metric, with
-        against, temperature, attribute, metric, change (value of the distilled student minus the
+        Over the groups that are large enough: change (value of the distilled student minus the
         other's), corrected (the same of the values less their bias), low, high (of the change of
         the difference behind), significant (whether the interval still leaves out 0 when it is
         widened for the attributes and metrics of a comparison, Bonferroni).
@@ -48,47 +46,28 @@ def fairness_frames(counts: Counts, options: Options) -> tuple[pd.DataFrame, pd.
     for attribute in counts.groups:
         axis = counts.axis(attribute)
         sizes = counts.table(axis)
-        every = np.arange(len(sizes))
-        large = np.flatnonzero(sizes >= options.min_group)
+        every, large = np.arange(len(sizes)), np.flatnonzero(sizes >= options.min_group)
         resampled = _Resampled(counts, axis, every, options)
         judged = resampled if len(large) == len(every) else _Resampled(counts, axis, large, options)
-        for setting in settings(counts.models):
+        numbers = {"n_groups": len(every), "n_small": len(every) - len(large)}
+        for setting, metric in product(settings(counts.models), METRICS):
             tables = tables_of(counts, setting, axis)
-            for metric in METRICS:
-                found = resampled.interval(setting, metric, options.level)
-                reliable = judged.interval(setting, metric, options.level)
-                rows.append(
-                    {
-                        **identity(setting),
-                        "attribute": attribute,
-                        "metric": metric,
-                        "value": float(values(tables, metric).mean()),
-                        **{name: found[name] for name in ("low", "high", "chance", "corrected")},
-                        "floor": _floor(tables[0]) if metric == "dpd" else 0.0,
-                        "judged": float(values(tables[:, large], metric).mean())
-                        if len(large)
-                        else np.nan,
-                        "judged_low": reliable["low"],
-                        "judged_high": reliable["high"],
-                        "judged_chance": reliable["chance"],
-                        "n_groups": len(every),
-                        "n_small": len(every) - len(large),
-                        "n_runs": len(setting.runs),
-                    }
-                )
-        for a, b in comparisons(counts.models):
-            for metric in METRICS:
-                widened = judged.change(a, b, metric, strict)
-                changes.append(
-                    {
-                        "against": a.role,
-                        "temperature": identity(b)["temperature"],
-                        "attribute": attribute,
-                        "metric": metric,
-                        **judged.change(a, b, metric, options.level),
-                        "significant": widened["low"] > 0 or widened["high"] < 0,
-                    }
-                )
+            found = resampled.interval(setting, metric, options.level)
+            reliable = judged.interval(setting, metric, options.level)
+            row = identity(setting) | {"attribute": attribute, "metric": metric}
+            row["value"] = float(values(tables, metric).mean())
+            row |= {name: found[name] for name in ("low", "high", "chance", "corrected")}
+            row["floor"] = _floor(tables[0]) if metric == "dpd" else 0.0
+            row["judged"] = float(values(tables[:, large], metric).mean()) if len(large) else np.nan
+            row |= {f"judged_{name}": reliable[name] for name in ("low", "high", "chance")}
+            rows.append(row | numbers | {"n_runs": len(setting.runs)})
+        for (a, b), metric in product(comparisons(counts.models), METRICS):
+            widened = judged.change(a, b, metric, strict)
+            row = {"against": a.role, "temperature": temperature_of(b)}
+            row |= {"attribute": attribute, "metric": metric}
+            row |= judged.change(a, b, metric, options.level)
+            significant = widened["low"] > 0 or widened["high"] < 0
+            changes.append(row | {"significant": significant})
     columns = ["against", "temperature", "attribute", "metric", "change", "corrected"]
     columns += ["low", "high", "significant"]
     return pd.DataFrame(rows), pd.DataFrame(changes, columns=columns)

@@ -47,26 +47,21 @@ def find(path: str) -> list[str]:
     raise AuditError(f"there is no file {quoted(path, 200)}")
 
 
-def raw_head(path: str) -> bytes:
-    """The first bytes of a file as they are; none of an address."""
+def ends_of(path: str) -> tuple[bytes, bytes]:
+    """The first and the last bytes of a file as they are; none of an address."""
     if is_address(path):
-        return b""
+        return b"", b""
     with open(path, "rb") as file:
-        return file.read(8)
-
-
-def tail_of(path: str) -> bytes:
-    """The last bytes of a file."""
-    with open(path, "rb") as file:
+        head = file.read(8)
         file.seek(max(0, os.path.getsize(path) - 8))
-        return file.read()
+        return head, file.read()
 
 
 def head_of(path: str) -> bytes:
     """The first bytes of a file, unpacked."""
     name = Path(path).name
     try:
-        packed = compression_of(raw_head(path))
+        packed = compression_of(ends_of(path)[0])
         with pa.input_stream(path, compression=packed or None) as file:
             return file.read(HEAD)
     except OSError as error:
@@ -78,7 +73,7 @@ def head_of(path: str) -> bytes:
 def in_utf8(path: str, encoding: str, folder: Path) -> str:
     """A copy of a text file in UTF-8."""
     copy = folder / f"{len(list(folder.iterdir()))}-{Path(path).name}.csv"
-    with pa.input_stream(path, compression=compression_of(raw_head(path)) or None) as raw:
+    with pa.input_stream(path, compression=compression_of(ends_of(path)[0]) or None) as raw:
         with io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
             with open(copy, "w", encoding="utf-8", newline="") as file:
                 shutil.copyfileobj(text, file, 1 << 20)

@@ -19,7 +19,7 @@ from kdfair_audit.changes import (
     overall_changes,
 )
 from kdfair_audit.checks import check
-from kdfair_audit.counts import Counts, uncrossed
+from kdfair_audit.counts import Counts
 from kdfair_audit.errors import AuditError
 from kdfair_audit.fairness import fairness_frames
 from kdfair_audit.frames import records
@@ -69,7 +69,7 @@ class Findings:
         return [float(t) for t in students["temperature"].dropna()]
 
     def verdict(self, temperature: float | None = None) -> list[str]:
-        """The five lines, at one temperature (the lowest without one)."""
+        """The verdict in five lines, at one temperature (by default the lowest)."""
         frame = self.frames["verdict"]
         if self.known(temperature) is not None:
             frame = frame[frame["temperature"] == temperature]
@@ -115,13 +115,7 @@ class Findings:
 
 
 def findings_of(counts: Counts, *, title: str, options: Options) -> Findings:
-    """Compute everything from counts.
-
-    Raises
-    ------
-    AuditError
-        If the counts cannot be audited.
-    """
+    """Compute everything from counts; AuditError if they cannot be audited."""
     if not 0 < options.level < 1:
         raise AuditError(f"the level is {options.level}; expected a number between 0 and 1")
     if options.n_boot < 2:
@@ -129,8 +123,6 @@ def findings_of(counts: Counts, *, title: str, options: Options) -> Findings:
     notes = check(counts)
     fairness, fairness_changes = fairness_frames(counts, options)
     intersections, pooled = intersections_frame(counts, options)
-    if len(uncrossed(list(counts.groups))) > 1 and intersections.empty:
-        notes.append("The intersections of all groups are too many to be counted; give fewer.")
     frames = {
         "models": models_frame(counts, options),
         "changes": overall_changes(counts, options),

@@ -47,11 +47,6 @@ def read_rules(path: str | os.PathLike[str]) -> dict[str, str]:
     return rules
 
 
-def named(rules: Iterable[str]) -> dict[str, str]:
-    """Rules under their own text."""
-    return {rule: rule for rule in rules}
-
-
 def junit(report: Findings, rules: Rules) -> str:
     """JUnit XML: a test case a rule, failed where it is broken."""
     cases = []

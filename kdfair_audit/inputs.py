@@ -19,6 +19,8 @@ from kdfair_audit.rates import Options
 from kdfair_audit.report import AuditReport
 from kdfair_audit.sources import open_source
 
+READING = ("encoding", "delimiter", "decimal", "table", "memory_limit")
+
 
 def audit(
     data: Any = None,
@@ -153,20 +155,10 @@ def head(data: Any, rows: int = 5) -> pd.DataFrame:
         return source.run(table.limit(rows)).to_pandas()
 
 
-def _count_one(
-    data: Any,
-    *,
-    label: Any,
-    groups: Any,
-    missing: str | None = None,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    decimal: str | None = None,
-    table: str | None = None,
-    memory_limit: str | None = None,
-    **options: Any,
-) -> tuple[Counts, str]:
+def _count_one(data: Any, *, label: Any, groups: Any, **options: Any) -> tuple[Counts, str]:
     roles = {role: options.pop(role, None) for role in ("teacher", "distilled", "baseline")}
+    reading = {name: options.pop(name, None) for name in READING}
+    missing = options.pop("missing", None)
     if isinstance(data, Counts):
         return data, "counts"
     if isinstance(data, str | Path) and is_counts(data):
@@ -183,26 +175,14 @@ def _count_one(
         data, label, groups, roles = _from_arrays(label, groups, roles)
         name = "the arrays"
     names = [str(name) for name in ([groups] if isinstance(groups, str) else groups or [])]
-    with open_source(
-        data,
-        text=[*names, *(part.strip() for name in names for part in name.split(CROSS))],
-        encoding=encoding,
-        delimiter=delimiter,
-        decimal=decimal,
-        table=table,
-        memory_limit=memory_limit,
-        name=name,
-    ) as source:
+    text = [*names, *(part.strip() for name in names for part in name.split(CROSS))]
+    with open_source(data, text=text, name=name, **reading) as source:
         if not isinstance(label, str):
             raise AuditError("the label column is not given; name it with label (--label)")
         if missing not in (None, "refuse", "group", "exclude"):
             raise AuditError(f"missing is {missing!r}; expected refuse, group or exclude")
         plan = Plan(
-            label=label,
-            groups=tuple(names),
-            missing=missing or "refuse",
-            **roles,
-            **options,
+            label=label, groups=tuple(names), missing=missing or "refuse", **roles, **options
         )
         return count_source(source, plan), source.name
 

@@ -41,7 +41,7 @@ METRICS = ("accuracy", *RATES)
 
 
 class FairnessBootstrap:
-    """Resamples of a test set, as seen by every run of several models.
+    """Bootstrap of group fairness: the same resampled test sets for every run of several models.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class FairnessBootstrap:
     groups : sequence, optional
         The values that are groups, as for :func:`group_counts`; other examples are left out.
     sample_count : int array [example], optional
-        How many equal examples each stands for; one without it.
+        How many identical examples each one stands for; by default one.
     seeds : sequence of sequence, optional
         The seed of each run of each model: runs of one seed are compared as a pair. Without them,
         runs are pairs by their position.
@@ -149,8 +149,7 @@ class FairnessBootstrap:
         -------
         dict
             "value", the mean over runs; "low", "high"; "chance", what groups with equal rates
-            would show (0 for accuracy); "corrected", the value less the bias that noise gives it;
-            "n_runs".
+            would show (0 for accuracy); "corrected", the bias-corrected value; "n_runs".
         """
         tail = (1 - _valid(level)) / 2
         n_runs = len(self.by_run(model, metric))
@@ -183,17 +182,18 @@ class FairnessBootstrap:
     def difference(self, a: int, b: int, metric: str, *, level: float = 0.95) -> dict[str, float]:
         """How much larger a metric is for model a than for model b, on the same test sets.
 
-        Noise adds more to a small max-min than to a large one, so the plain difference is too
-        small. Both values are corrected for it, and the interval is the basic bootstrap's of the
-        corrected difference, in a world in which the corrected differences between groups are
-        true. Runs of one seed are a pair (see ``seeds``): they share a teacher and the order of
-        examples.
+        Noise adds more to a small largest difference between groups than to a large one, so the
+        difference of the values as measured is too small. Both values are bias-corrected, and the
+        interval is the basic bootstrap interval of the corrected difference; it is simulated with
+        the corrected differences between groups as the true ones. Runs of one seed are a pair (see
+        ``seeds``): they share a teacher and the order of examples.
 
         Returns
         -------
         dict
-            "difference", of the two means over runs as they are; "corrected", less bias; "low",
-            "high"; "p_value", two-sided, that the true difference is zero.
+            "difference" of the two means over runs, as measured; "corrected", bias-corrected, with
+            its interval "low" and "high"; "p_value", two-sided, of the hypothesis that the true
+            difference is zero.
         """
         tail = (1 - _valid(level)) / 2
         runs_a, runs_b = self.by_run(a, metric), self.by_run(b, metric)

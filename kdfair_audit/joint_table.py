@@ -28,7 +28,7 @@ class JointTable:
         Codes ``0..n_groups-1``; examples coded -1 are left out.
     n_groups, n_classes : int
     count : int array [example], optional
-        How many equal examples each stands for; one without it.
+        How many identical examples each one stands for; by default one.
     """
 
     def __init__(

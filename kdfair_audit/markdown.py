@@ -4,126 +4,83 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-
-import pandas as pd
+from typing import Any
 
 from kdfair_audit.findings import Findings
-from kdfair_audit.frames import at_temperature, records
+from kdfair_audit.frames import Rows, at_temperature, records
 from kdfair_audit.numbers import ROLE_NAMES, percent, points, printable, span
 from kdfair_audit.numbers import temperature as at_text
 from kdfair_audit.page import bearing
-from kdfair_audit.tables import ROWS
+
+ROWS = 12  # changed classes of a comparison that are listed
 
 
 def section(report: Findings, temperature: float | None = None) -> str:
-    """Markdown that stands under a card's heading "Evaluation".
-
-    Parameters
-    ----------
-    report : Findings
-    temperature : float, optional
-        Only the student of this temperature.
-    """
+    """Markdown under a card's heading "Evaluation": of all students, or of one temperature's."""
     counts = report.counts
 
-    def frame(name: str) -> pd.DataFrame:
-        found = report.frames[name]
-        return found if temperature is None else at_temperature(found, temperature)
+    def rows_of(name: str) -> Rows:
+        frame = report.frames[name]
+        return records(frame if temperature is None else at_temperature(frame, temperature))
 
     parts = [
         "## Fairness after distillation",
         f"Audited on {counts.n:,} examples, by {escape(', '.join(counts.groups))}. "
         f"Intervals are {report.options.level:.0%} intervals.",
     ]
-    verdicts = frame("verdict")
-    several = len(verdicts) > 5
-    for at, rows in verdicts.groupby("temperature", dropna=False, sort=False):
-        if several:
-            parts.append(f"### T = {at:g}")
-        lines = [f"- **{escape(row['heading'])}.** {escape(row['text'])}" for row in records(rows)]
-        parts.append("\n".join(lines))
-    models = frame("models")
-    parts.append(
-        _table(
-            ["Model", "Runs", "Accuracy", "Interval"],
-            (
-                [
-                    _name(row["role"], row["temperature"]),
-                    str(row["n_runs"]),
-                    percent(row["accuracy"]),
-                    span(row["low"], row["high"]),
-                ]
-                for row in records(models)
-            ),
-        )
-    )
-    parts.append(
-        _table(
-            ["Groups of", "Metric", "Model", "Value", "Interval", "Floor", "Chance"],
-            (
-                [
-                    row["attribute"],
-                    row["metric"].upper(),
-                    _name(row["role"], row["temperature"]),
-                    percent(row["value"]),
-                    span(row["low"], row["high"]),
-                    percent(row["floor"]),
-                    percent(row["chance"]),
-                ]
-                for row in records(frame("fairness"))
-            ),
-        )
-    )
-    parts.append(_group_table(frame("groups")))
-    parts += _class_tables(frame("changed_classes"))
+    verdict = rows_of("verdict")
+    lines = [f"- **{escape(row['heading'])}.** {escape(row['text'])}" for row in verdict]
+    for start in range(0, len(verdict), 5):
+        if len(verdict) > 5:
+            parts.append(f"### T = {verdict[start]['temperature']:g}")
+        parts.append("\n".join(lines[start : start + 5]))
+    accuracy = [
+        [_name(row), str(row["n_runs"]), percent(row["accuracy"]), _span(row)]
+        for row in rows_of("models")
+    ]
+    parts.append(_table(["Model", "Runs", "Accuracy", "Interval"], accuracy))
+    metrics = [
+        [
+            *(row["attribute"], row["metric"].upper(), _name(row), percent(row["value"])),
+            *(_span(row), percent(row["floor"]), percent(row["chance"])),
+        ]
+        for row in rows_of("fairness")
+    ]
+    head = ["Groups of", "Metric", "Model", "Value", "Interval", "Floor", "Chance"]
+    parts.append(_table(head, metrics))
+    parts.append(_group_table([row for row in rows_of("groups") if row["metric"] == "accuracy"]))
+    parts += _class_tables([row for row in rows_of("changed_classes") if row["significant"]])
     parts.append("\n".join(f"- {escape(sentence)}" for sentence in bearing(report)))
     return "\n\n".join(parts) + "\n"
 
 
-def _group_table(frame: pd.DataFrame) -> str:
+def _group_table(rows: Rows) -> str:
     """Accuracy of every group, a column a model."""
-    rows = frame[frame["metric"] == "accuracy"]
-    keys = rows[["role", "temperature"]].drop_duplicates()
-    models = [(row["role"], row["temperature"]) for row in records(keys)]
     cells: dict[tuple[str, str], list[str]] = {}
-    for row in records(rows):
-        line = cells.setdefault(
-            (row["attribute"], row["group"]),
-            [
-                row["attribute"],
-                row["group"],
-                f"{row['n']:,}{' (too few to judge)' if row['small'] else ''}",
-            ],
-        )
-        line.append(f"{percent(row['value'])} ({span(row['low'], row['high'])})")
-    head = ["Groups of", "Group", "Examples", *(_name(*model) for model in models)]
-    return _table(head, cells.values())
+    for row in rows:
+        few = " (too few to judge)" if row["small"] else ""
+        key = (row["attribute"], row["group"])
+        line = cells.setdefault(key, [*key, f"{row['n']:,}{few}"])
+        line.append(f"{percent(row['value'])} ({_span(row)})")
+    names = dict.fromkeys(_name(row) for row in rows)
+    return _table(["Groups of", "Group", "Examples", *names], cells.values())
 
 
-def _class_tables(frame: pd.DataFrame) -> list[str]:
+def _class_tables(rows: Rows) -> list[str]:
     """The classes that changed, those that changed most first, and how many are left out."""
-    hits = frame[frame["significant"].astype(bool)]
-    if hits.empty:
-        return []
     lines, left_out = [], 0
-    for _, rows in hits.groupby(["against", "temperature"], dropna=False, sort=False):
-        rows = rows.sort_values("change", key=lambda change: -change.abs(), kind="stable")
-        left_out += max(0, len(rows) - ROWS)
-        lines += [
-            [
-                row["class"],
-                row["against"],
-                _name("distilled", row["temperature"]),
-                f"{row['n']:,}",
-                points(row["change"]),
-                span(row["low"], row["high"], "points"),
-                points(row["relative"]),
-            ]
-            for row in records(rows.head(ROWS))
-        ]
+    compared: dict[tuple[str, str], Rows] = {}
+    for row in rows:
+        compared.setdefault((row["against"], _name({**row, "role": "distilled"})), []).append(row)
+    for (against, name), own in compared.items():
+        left_out += max(0, len(own) - ROWS)
+        for row in sorted(own, key=lambda row: -abs(row["change"]))[:ROWS]:
+            moved = [points(row["change"]), span(row["low"], row["high"], "points")]
+            lines.append([row["class"], against, name, f"{row['n']:,}", *moved])
+            lines[-1].append(points(row["relative"]))
     head = ["Changed class", "Against", "Model", "Examples", "Change", "Interval"]
     more = [f"- {left_out:,} more changed classes are in the JSON report."] if left_out else []
-    return [_table([*head, "Relative to overall"], lines), *more]
+    return [_table([*head, "Relative to overall"], lines), *more] if lines else []
 
 
 def escape(text: str) -> str:
@@ -140,5 +97,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def _name(role: str, at: float) -> str:
-    return ROLE_NAMES[role] + at_text(at)
+def _name(row: dict[str, Any]) -> str:
+    return ROLE_NAMES[row["role"]] + at_text(row["temperature"])
+
+
+def _span(row: dict[str, Any]) -> str:
+    return span(row["low"], row["high"])

@@ -14,17 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdfair_audit.counts import (
-    JOINT,
-    Counts,
-    Rows,
-    Tables,
-    distinct,
-    wanted_tables,
-)
+from kdfair_audit.counts import JOINT, Counts, Rows, Tables, distinct, wanted_tables
 from kdfair_audit.errors import AuditError, listed, quoted
 from kdfair_audit.roles import Model
 from kdfair_audit.vocabulary import Value, in_order
+from kdfair_core.files import write_bytes
 
 FORMAT = "kdfair audit counts"
 VERSION = 1
@@ -77,14 +71,13 @@ def merge(parts: Sequence[Counts]) -> Counts:
 
 
 def write_counts(counts: Counts, path: str | os.PathLike[str]) -> None:
-    """Write counts: a zip of ``counts.json`` and one ``.npy`` array a table; nothing pickled.
+    """Write counts, whole or not at all: a zip of JSON and ``.npy`` arrays; nothing pickled.
 
     ``counts.json`` names the classes, groups and models, and the tables by their axes, in the
     order of ``tables/0.npy``, ``tables/1.npy`` and so on; ``sums`` likewise. Distinct rows are
     ``rows/0.npy`` and so on, one array for each axis under "rows", and last how often each came.
-
-    Written under a temporary name and renamed, so that a reader sees a whole file or none.
     """
+    rows = {**counts.rows.codes, "n": counts.rows.n} if counts.rows else {}
     meta = {
         "format": FORMAT,
         "version": VERSION,
@@ -96,14 +89,13 @@ def write_counts(counts: Counts, path: str | os.PathLike[str]) -> None:
         "declared": counts.declared,
         "excluded": counts.excluded,
         "notes": counts.notes,
-        "rows": [*counts.rows.codes, "n"] if counts.rows else [],
+        "rows": list(rows),
         "tables": list(counts.tables),
         "sums": list(counts.sums),
     }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(META, json.dumps(meta, ensure_ascii=False, indent=1))
-        rows = {**counts.rows.codes, "n": counts.rows.n} if counts.rows else {}
         for kind, arrays in (("rows", rows), ("tables", counts.tables), ("sums", counts.sums)):
             for i, table in enumerate(arrays.values()):
                 with archive.open(f"{kind}/{i}.npy", "w") as member:
@@ -136,12 +128,14 @@ def read_counts(path: str | os.PathLike[str]) -> Counts:
                 raise AuditError(
                     f"{name} holds counts of version {quoted(meta['version'])}; expected {VERSION}"
                 )
+            rows = _read_tables(archive, "rows", meta, "iu")
+            n = rows.pop("n", None)
             counts = Counts(
                 classes=meta["classes"],
                 groups=meta["groups"],
                 models=[Model.from_dict(model) for model in meta["models"]],
                 n=int(meta["n"]),
-                rows=_read_rows(archive, meta),
+                rows=Rows(rows, n) if n is not None else None,
                 tables=_read_tables(archive, "tables", meta, "iu"),
                 sums=_read_tables(archive, "sums", meta, "f"),
                 positive=meta["positive"],
@@ -159,21 +153,12 @@ def read_counts(path: str | os.PathLike[str]) -> Counts:
 
 
 def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Raises
-    ------
-    AuditError
-        If it cannot be written; nothing is left behind.
-    """
+    """Write a file whole or not at all; AuditError if it cannot be written."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            write_bytes(temporary, content)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -190,12 +175,6 @@ def _read_tables(archive: zipfile.ZipFile, kind: str, meta: dict[str, Any], dtyp
             raise AuditError(f"the counts hold the table {quoted(name)} of type {table.dtype}")
         tables[str(name)] = table
     return tables
-
-
-def _read_rows(archive: zipfile.ZipFile, meta: dict[str, Any]) -> Rows | None:
-    arrays = _read_tables(archive, "rows", meta, "iu")
-    n = arrays.pop("n", None)
-    return None if n is None else Rows(arrays, n)
 
 
 def _check(counts: Counts) -> None:
@@ -275,6 +254,5 @@ def _union(a: list[Any], b: list[Any]) -> list[Any]:
 
 def _same(what: str, a: Any, b: Any) -> None:
     if a != b:
-        shown = listed([a]) if not isinstance(a, list) else listed(a, 3)
-        other = listed([b]) if not isinstance(b, list) else listed(b, 3)
-        raise AuditError(f"the counts to merge differ in their {what}: {shown}, and {other}")
+        one, other = (listed(side if isinstance(side, list) else [side], 3) for side in (a, b))
+        raise AuditError(f"the counts to merge differ in their {what}: {one}, and {other}")

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from kdfair_audit.findings import Findings
-from kdfair_audit.frames import records
+from kdfair_audit.frames import Rows, records
 from kdfair_audit.markdown import escape, section
 from kdfair_audit.numbers import printable, temperature
 
@@ -21,21 +21,14 @@ def model_card(report: Findings) -> str:
     group, as evaluation results; the sections are those of the template on evaluation.
     """
     dataset = printable(report.title.removeprefix("Audit of "))
-    metrics = _metrics(report)
+    results = {
+        "task": {"type": "other", "name": "Classification"},
+        "dataset": {"type": "audit", "name": dataset},
+        "metrics": _metrics(report),
+    }
     metadata: dict[str, Any] = {
         "tags": ["fairness", "knowledge-distillation"],
-        "model-index": [
-            {
-                "name": dataset,
-                "results": [
-                    {
-                        "task": {"type": "other", "name": "Classification"},
-                        "dataset": {"type": "audit", "name": dataset},
-                        "metrics": metrics,
-                    }
-                ],
-            }
-        ],
+        "model-index": [{"name": dataset, "results": [results]}],
     }
     # JSON is YAML, so that no name of the data can be anything but text.
     head = "\n".join(f"{key}: {json.dumps(value)}" for key, value in metadata.items())
@@ -59,16 +52,15 @@ def model_card(report: Findings) -> str:
 
 
 def _metrics(report: Findings) -> list[dict[str, Any]]:
-    found = []
-    for row in records(report.frames["models"]):
-        if row["role"] == "distilled":
-            found.append(("accuracy", row["temperature"], row["accuracy"], ""))
-    for row in records(report.frames["fairness"]):
-        if row["role"] == "distilled":
-            what = f" between groups of {row['attribute']}"
-            found.append((NAMES[row["metric"]], row["temperature"], row["value"], what))
-    for row in records(report.frames["groups"]):
-        if row["role"] == "distilled" and row["metric"] == "accuracy":
+    def own(name: str) -> Rows:
+        return records(report.frames[name].query("role == 'distilled'"))
+
+    found = [("accuracy", row["temperature"], row["accuracy"], "") for row in own("models")]
+    for row in own("fairness"):
+        what = f" between groups of {row['attribute']}"
+        found.append((NAMES[row["metric"]], row["temperature"], row["value"], what))
+    for row in own("groups"):
+        if row["metric"] == "accuracy":
             what = f" on {row['group']} ({row['attribute']})"
             found.append(("accuracy", row["temperature"], row["value"], what))
     return [

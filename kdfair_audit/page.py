@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import html
+import math
 import re
-from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import resources
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
 
 from kdfair_audit.changes import MCNEMAR, SIGNS, WELCH
 from kdfair_audit.fairness import estimate
 from kdfair_audit.findings import Findings
 from kdfair_audit.frames import records
-from kdfair_audit.numbers import ROLE_NAMES, count, name_list
-from kdfair_audit.report_charts import over_temperature, text
-from kdfair_audit.show_changes import changes, disagreement, verdict
-from kdfair_audit.show_groups import (
-    calibration,
-    fairness,
-    groups,
-    intersections,
-    worst,
+from kdfair_audit.numbers import (
+    METRIC_NAMES,
+    RATE_NAMES,
+    ROLE_NAMES,
+    count,
+    name_list,
+    p_value,
+    percent,
+    points,
+    printable,
+    span,
 )
+from kdfair_audit.report_charts import Mark
+from kdfair_audit.views import View, around_zero, largest_first, marks, over, worst_first
 
 RELATIVE = (
     "“Relative to overall” is the change of a class's accuracy divided by that on all examples, in "
     "points: about 0 where the class only moved with all others."
 )
-PARTS = (changes, fairness, groups, worst, disagreement, intersections, calibration)
+NUMERIC = {  # heads of columns of numbers
+    *("n", "as measured", "corrected", "change", "interval", "p", "value", "floor", "chance"),
+    *("large groups", "gap", "student", "accuracy", "disagree", "examples", "ECE"),
+    *("relative to overall", "mean score", "came true", *ROLE_NAMES.values()),
+}
 TESTS = {
     MCNEMAR: (
         "There is one run of each model, so changes are tested over the examples (McNemar's exact "
@@ -49,115 +62,40 @@ TESTS = {
 
 def page(report: Findings) -> str:
     """A whole document."""
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">"
-        f"<title>{text(report.title)}</title><style>body{{margin:0}}"
-        "html[data-theme=dark] body{background:#14181e}"
-        "@media (prefers-color-scheme:dark){html:not([data-theme]) body{background:#14181e}}"
-        f"</style></head><body><main>{fragment(report, alone=True)}</main></body></html>\n"
-    )
+    return f"<!doctype html>\n{_filled(report, alone=True)}\n"
 
 
-def fragment(report: Findings, *, alone: bool = False) -> str:
-    """What a notebook shows, with its own style and script; ``alone`` adds the theme's button."""
-    temperatures = report.temperatures
-    asks = ""
-    if temperatures:
-        listed = " ".join(f"{t:g}" for t in temperatures)
-        asks = f' data-kd-temperatures="{listed}" data-kd-start="{temperatures[0]:g}"'
-    level = 1 if alone else 2  # a page has one first heading; a part of one has none
-    title = f'<h{level} class="ka-title">{text(report.title)}</h{level}>'
-    button = '<button type="button" data-ka-theme hidden>Dark theme</button>' if alone else ""
-    body = _each(report, [verdict]) + _curves(report) + _each(report, PARTS) + _notes(report)
-    if not alone:  # headings one level further down
-        body = re.sub(r"(</?h)([2-5])\b", lambda m: f"{m[1]}{int(m[2]) + 1}", body)
-    return (
-        f"<style>{_static('report.css')}</style>"
-        f'<div class="kdfair-audit"{asks}><div class="ka-bar"><div>{title}'
-        f'<p class="ka-muted">{text(_data_line(report))}</p></div>{button}</div>'
-        f"{_dial(temperatures)}{body}</div>"
-        f"<script>{_static('report.js')}</script>"
-    )
+def fragment(report: Findings) -> str:
+    """What a notebook shows, its headings a level further down and without the theme's button."""
+    return _filled(report, alone=False)
 
 
-def _each(report: Findings, parts: Iterable[Callable[[Findings, float], str]]) -> str:
-    """The parts at each temperature; all but the first hidden until the dial turns."""
-    return "".join(
-        f'<section data-ka-at="{i}"{" hidden" if i else ""}>'
-        + "".join(part(report, at) for part in parts)
-        + "</section>"
-        for i, at in enumerate(report.temperatures or [float("nan")])
-    )
+def _filled(report: Findings, *, alone: bool) -> str:
+    view, styles = View(report), {"css": _static("report.css"), "js": _static("report.js")}
+    own = {"report": report, "counts": report.counts, "view": view, "notes": bearing(report)}
+    static = {name: Markup(content) for name, content in styles.items()}
+    return _template().render(own | static, alone=alone, down=0 if alone else 1)
 
 
-def _dial(temperatures: list[float]) -> str:
-    if len(temperatures) < 2:
-        return ""
-    return (
-        '<div class="ka-dial" hidden><label>Temperature T = <output>'
-        f"{temperatures[0]:g}</output></label>"
-        f'<input type="range" min="0" max="{len(temperatures) - 1}" step="1" value="0" '
-        'aria-label="Temperature of the distilled student"></div>'
-    )
+@cache
+def _template() -> jinja2.Template:
+    """``static/report.html``, its lines joined, so that no space is shown that is not meant."""
+    strict = jinja2.StrictUndefined
+    engine = jinja2.Environment(autoescape=True, finalize=text, undefined=strict)
+    used: tuple[Any, ...] = (around_zero, largest_first, marks, over, worst_first, Mark, estimate)
+    used += (count, p_value, percent, points, span)
+    engine.globals |= {function.__name__: function for function in used}
+    engine.globals |= {"commas": "{:,.0f}".format, "isnan": math.isnan, "nan": math.nan}
+    engine.globals |= {"ROLE_NAMES": ROLE_NAMES, "METRIC_NAMES": METRIC_NAMES}
+    engine.globals |= {"RATE_NAMES": RATE_NAMES, "NUMERIC": NUMERIC}
+    return engine.from_string(re.sub(r"\n\s*", "", _static("report.html")))
 
 
-def _curves(report: Findings) -> str:
-    """Accuracy and fairness over temperature."""
-    temperatures = report.temperatures
-    if len(temperatures) < 2:
-        return ""
-    models, fairness = report.frames["models"], report.frames["fairness"]
-    corrected = [estimate(row) for row in records(fairness)]
-    fairness = fairness.assign(measured=fairness["value"], value=corrected)
-    series = [("Accuracy", models.rename(columns={"accuracy": "value"}))]
-    for attribute in report.counts.groups:
-        for metric in ("eod", "dpd"):
-            own = fairness[(fairness["attribute"] == attribute) & (fairness["metric"] == metric)]
-            series.append((f"{metric.upper()}, groups of {attribute}", own))
-    plots = []
-    for title, frame in series:
-        student = frame[frame["role"] == "distilled"].sort_values("temperature")
-        others = frame[frame["role"] != "distilled"]
-        levels = dict(zip(others["role"], others["value"].astype(float), strict=True))
-        plots.append(over_temperature(title, student.reset_index(drop=True), levels, 0))
-    said = ", ".join(
-        f"{dash} the {ROLE_NAMES[role]}"
-        for role, dash in (("teacher", "dashed"), ("baseline", "dotted"))
-        if (models["role"] == role).any()
-    )
-    caption = (
-        "The line is the student's, with its 95 % interval as a band. DPD and EOD are corrected "
-        "for what chance adds to a largest difference; short marks: as measured"
-    )
-    caption += f"; {said}." if said else "."
-    return (
-        f'<h2 class="ka-h2">Over temperature</h2>'
-        f'<p class="ka-muted">{text(caption)}</p><div class="ka-plots">{"".join(plots)}</div>'
-    )
-
-
-def _data_line(report: Findings) -> str:
-    counts = report.counts
-    roles = [
-        f"{ROLE_NAMES[role]} ({count(n, 'run')})"
-        for role in ROLE_NAMES
-        if (n := sum(model.role == role for model in counts.models))
-    ]
-    groups = ", ".join(
-        f"{name} ({count(len(counts.group_names(name)), 'group')})" for name in counts.groups
-    )
-    return (
-        f"{counts.n:,} examples · {count(len(counts.classes), 'class', 'classes')} · "
-        f"{', '.join(roles)} · groups of {groups}"
-    )
-
-
-def _notes(report: Findings) -> str:
-    items = "".join(f"<li>{text(note)}</li>" for note in bearing(report))
-    return f'<h2 class="ka-h2">What these data can bear</h2><ul class="ka-notes">{items}</ul>'
+def text(value: object) -> Markup:
+    """Text from the data, safe in an element and in an attribute; control signs made visible."""
+    if isinstance(value, Markup):
+        return value
+    return Markup(html.escape(printable(value), quote=True))
 
 
 def bearing(report: Findings) -> list[str]:

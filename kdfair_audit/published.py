@@ -42,10 +42,8 @@ def published_frame(
     ----------
     data : Results or path
         From ``kdfair_core.results.load``, or the folder.
-    groups : str or sequence of str, optional
-        Attributes; all of them without it.
-    temperatures : number or sequence of numbers, optional
-        Of the distilled students; all of them without it.
+    groups, temperatures : optional
+        Attributes, and temperatures of the distilled students; all of them without it.
 
     Returns
     -------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,19 +21,7 @@ INTERSECTION = " × "
 
 @dataclass(frozen=True)
 class Options:
-    """How an audit judges.
-
-    Attributes
-    ----------
-    level : float
-        Confidence level of every interval; 1 - level is the level of every test.
-    min_group : int
-        A group of fewer examples is shown but not judged.
-    n_boot : int
-        Resamples behind intervals of DPD and EOD.
-    seed : int
-        Of the resamples.
-    """
+    """How an audit judges; as :func:`kdfair_audit.audit` has it."""
 
     level: float = 0.95
     min_group: int = 30
@@ -49,47 +38,32 @@ def models_frame(counts: Counts, options: Options) -> pd.DataFrame:
     """A row a model: role, temperature, n_runs, accuracy with interval, n."""
     rows = []
     for setting in settings(counts.models):
-        tables = tables_of(counts, setting)
-        accuracy = mean_rate(np.trace(tables, axis1=1, axis2=2), counts.n, level=options.level)
-        rows.append(
-            {
-                **identity(setting),
-                "n_runs": len(setting.runs),
-                "accuracy": float(accuracy.value),
-                "low": float(accuracy.low),
-                "high": float(accuracy.high),
-                "n": counts.n,
-            }
-        )
+        hits = np.trace(tables_of(counts, setting), axis1=1, axis2=2)
+        accuracy, low, high = map(float, mean_rate(hits, counts.n, level=options.level))
+        row = {"n_runs": len(setting.runs), "accuracy": accuracy, "low": low, "high": high}
+        rows.append(identity(setting) | row | {"n": counts.n})
     return pd.DataFrame(rows)
 
 
 def groups_frame(counts: Counts, options: Options) -> pd.DataFrame:
-    """A row a model, attribute, group and rate.
+    """A row a model, attribute, group and rate: accuracy, selection_rate, tpr or fpr.
 
-    Columns: role, temperature, attribute, group, metric ("accuracy", "selection_rate", "tpr",
-    "fpr"), class (what the rate is about; "" for accuracy), value, low, high, n (examples behind
-    the rate), small (whether the group has too few examples to be judged).
+    ``class`` is what the rate is about ("" for accuracy), ``n`` the examples behind the rate, and
+    ``small`` whether the group has too few examples to be judged.
     """
     frames = []
-    for attribute in counts.groups:
-        axis, names = counts.axis(attribute), counts.group_names(attribute)
-        for setting in settings(counts.models):
-            tables = tables_of(counts, setting, axis)
-            frame = rates_frame(tables, names, counts.class_names, options)
-            frames.append(frame.assign(**identity(setting), attribute=attribute))
+    for attribute, setting in product(counts.groups, settings(counts.models)):
+        tables = tables_of(counts, setting, counts.axis(attribute))
+        frame = rates_frame(tables, counts.group_names(attribute), counts.class_names, options)
+        frames.append(frame.assign(**identity(setting), attribute=attribute))
     columns = ["role", "temperature", "attribute", "group", "metric", "class"]
     return pd.concat(frames, ignore_index=True)[[*columns, "value", "low", "high", "n", "small"]]
 
 
 def intersections_frame(counts: Counts, options: Options) -> tuple[pd.DataFrame, list[str]]:
-    """The same rows for every combination of groups, the small ones pooled.
+    """The same rows for every combination of groups, the small ones pooled; and the names of those.
 
-    Returns
-    -------
-    frame, pooled
-        The frame has ``members``, how many combinations a row stands for; ``pooled`` names those
-        of the pooled row.
+    ``members`` is how many combinations a row stands for.
     """
     attributes = [list(counts.groups)[a] for a in uncrossed(list(counts.groups))]
     axes = [counts.axis(attribute) for attribute in attributes]
@@ -97,7 +71,7 @@ def intersections_frame(counts: Counts, options: Options) -> tuple[pd.DataFrame,
     if len(axes) < 2 or not all(counts.has(*axes, "y", f"p{r}") for s in runs for r in s.runs):
         return pd.DataFrame(), []
     names = [counts.group_names(attribute) for attribute in attributes]
-    labels = np.array([INTERSECTION.join(part) for part in _product(names)], dtype=object)
+    labels = np.array([INTERSECTION.join(part) for part in product(*names)], dtype=object)
     frames, pooled = [], []
     for setting in runs:
         tables = tables_of(counts, setting, *axes)
@@ -141,20 +115,15 @@ def rates_frame(
     for metric, (part, whole, about) in rates.items():
         whole = np.broadcast_to(whole, part.shape)
         rate = mean_rate(part, whole, level=options.level)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "group": np.repeat(np.array(groups, dtype=object), len(about)),
-                    "metric": metric,
-                    "class": np.tile(np.array(about, dtype=object), len(groups)),
-                    "value": rate.value.ravel(),
-                    "low": rate.low.ravel(),
-                    "high": rate.high.ravel(),
-                    "n": whole[0].ravel(),
-                    "small": np.repeat(n[0] < options.min_group, len(about)),
-                }
-            )
-        )
+        columns = {
+            "group": np.repeat(np.array(groups, dtype=object), len(about)),
+            "metric": metric,
+            "class": np.tile(np.array(about, dtype=object), len(groups)),
+            **{name: values.ravel() for name, values in rate._asdict().items()},
+            "n": whole[0].ravel(),
+            "small": np.repeat(n[0] < options.min_group, len(about)),
+        }
+        frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -166,41 +135,25 @@ def worst_frame(counts: Counts, options: Options) -> pd.DataFrame:
     the worst of ``n_compared`` groups (Bonferroni), excludes 0.
     """
     rows = []
-    for attribute in counts.groups:
-        axis, names = counts.axis(attribute), counts.group_names(attribute)
-        for setting in settings(counts.models):
-            tables = tables_of(counts, setting, axis)
-            n = tables[0].sum(axis=(1, 2))
-            hits = np.trace(tables, axis1=2, axis2=3)
-            judged = np.flatnonzero(n >= max(options.min_group, 1))
-            if len(judged) < 2:
-                continue
-            accuracy = mean_rate(hits, n, level=options.level)
-            worst = judged[int(np.argmin(accuracy.value[judged]))]
-            mean = hits.mean(axis=0)
-            gap = gap_to_rest(
-                mean[worst],
-                n[worst],
-                mean.sum() - mean[worst],
-                n.sum() - n[worst],
-                level=1 - (1 - options.level) / len(judged),
-            )
-            rows.append(
-                {
-                    **identity(setting),
-                    "attribute": attribute,
-                    "group": names[worst],
-                    "accuracy": accuracy.value[worst],
-                    "low": accuracy.low[worst],
-                    "high": accuracy.high[worst],
-                    "n": int(n[worst]),
-                    "gap": float(gap.value),
-                    "gap_low": float(gap.low),
-                    "gap_high": float(gap.high),
-                    "n_compared": len(judged),
-                    "clear": bool(gap.high < 0),
-                }
-            )
+    for attribute, setting in product(counts.groups, settings(counts.models)):
+        tables = tables_of(counts, setting, counts.axis(attribute))
+        n = tables[0].sum(axis=(1, 2))
+        hits = np.trace(tables, axis1=2, axis2=3)
+        judged = np.flatnonzero(n >= max(options.min_group, 1))
+        if len(judged) < 2:
+            continue
+        accuracy = mean_rate(hits, n, level=options.level)
+        worst = judged[int(np.argmin(accuracy.value[judged]))]
+        mean = hits.mean(axis=0)
+        rest = mean.sum() - mean[worst], n.sum() - n[worst]
+        strict = 1 - (1 - options.level) / len(judged)
+        gap = gap_to_rest(mean[worst], n[worst], *rest, level=strict)
+        group = counts.group_names(attribute)[worst]
+        row = identity(setting) | {"attribute": attribute, "group": group}
+        own = [values[worst] for values in accuracy]
+        row |= dict(zip(("accuracy", "low", "high"), own, strict=True)) | {"n": int(n[worst])}
+        row |= {"gap": float(gap.value), "gap_low": float(gap.low), "gap_high": float(gap.high)}
+        rows.append(row | {"n_compared": len(judged), "clear": bool(gap.high < 0)})
     return pd.DataFrame(rows)
 
 
@@ -213,27 +166,17 @@ def sizes_frame(counts: Counts, options: Options) -> pd.DataFrame:
         known = sum(int(count) for count in n.values())
         for code, value in enumerate(values):
             count = int(n.get(code, counts.n - known))
-            rows.append(
-                {
-                    "attribute": attribute,
-                    "group": display(value),
-                    "n": count,
-                    "share": count / counts.n,
-                    "small": count < options.min_group,
-                    "left_out": code not in n,
-                }
-            )
+            row = {"attribute": attribute, "group": display(value), "n": count}
+            row |= {"share": count / counts.n, "small": count < options.min_group}
+            rows.append(row | {"left_out": code not in n})
     return pd.DataFrame(rows)
 
 
 def identity(setting: Setting) -> dict[str, Any]:
     """The columns that say which model a row is about."""
-    temperature = setting.temperature
-    return {"role": setting.role, "temperature": np.nan if temperature is None else temperature}
+    return {"role": setting.role, "temperature": temperature_of(setting)}
 
 
-def _product(names: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = [()]
-    for part in names:
-        found = [(*head, name) for head in found for name in part]
-    return found
+def temperature_of(setting: Setting) -> float:
+    """Its temperature; NaN where it has none."""
+    return np.nan if setting.temperature is None else setting.temperature

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kdfair_audit.errors import AuditError, listed, nearest, quoted
@@ -26,29 +26,14 @@ OPTIONS = re.compile(r"^(?P<column>.*):(?P<options>(?:(?:T|seed)=|scores\b|label
 
 @dataclass(frozen=True)
 class Model:
-    """One run of one model, and where its predictions are.
+    """One run of one model, and where its predictions are."""
 
-    Attributes
-    ----------
-    role : str
-        One of ``ROLES``.
-    columns : tuple of str
-        One column; or one a class, of scores.
-    temperature : float, optional
-        Of a distilled student.
-    seed : int, optional
-    kind : str
-        "labels" or "scores"; "" until the data has been seen.
-    classes : tuple of str
-        The class of each column where there is one a class.
-    """
-
-    role: str
-    columns: tuple[str, ...]
-    temperature: float | None = None
+    role: str  # one of ROLES
+    columns: tuple[str, ...]  # one; or one a class, of scores
+    temperature: float | None = None  # of a distilled student
     seed: int | None = None
-    kind: str = ""
-    classes: tuple[str, ...] = ()
+    kind: str = ""  # "labels" or "scores"; "" until the data has been seen
+    classes: tuple[str, ...] = ()  # the class of each column where there is one a class
 
     @property
     def name(self) -> str:
@@ -58,32 +43,16 @@ class Model:
         return f"{self.columns[0]} … {self.columns[-1]}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Model:
-        """The inverse of :meth:`to_dict`."""
         model = cls(**values)
-        return cls(
-            **{**values, "columns": tuple(model.columns), "classes": tuple(model.classes)},
-        )
+        return replace(model, columns=tuple(model.columns), classes=tuple(model.classes))
 
 
 def resolve(role: str, given: str | Iterable[str] | None, columns: Sequence[str]) -> list[Model]:
-    """Find the columns of one role.
-
-    Parameters
-    ----------
-    role : str
-    given : str or iterable of str or None
-        What the user wrote, in the language above.
-    columns : sequence of str
-        Names of the columns there are.
-
-    Returns
-    -------
-    list of Model
+    """Find the columns of one role, given in the language above.
 
     Raises
     ------
@@ -202,18 +171,11 @@ class Setting:
 
 def settings(models: Sequence[Model]) -> list[Setting]:
     """Teacher, baseline, then the distilled students by temperature."""
-    keys = {(model.role, model.temperature) for model in models}
-    ordered = sorted(keys, key=lambda key: (ROLES.index(key[0]), key[1] or 0))
-    return [
-        Setting(
-            role,
-            temperature,
-            tuple(
-                i for i, m in enumerate(models) if (m.role, m.temperature) == (role, temperature)
-            ),
-        )
-        for role, temperature in ordered
-    ]
+    runs: dict[tuple[str, float | None], list[int]] = {}
+    for i, model in enumerate(models):
+        runs.setdefault((model.role, model.temperature), []).append(i)
+    ordered = sorted(runs, key=lambda key: (ROLES.index(key[0]), key[1] or 0))
+    return [Setting(role, at, tuple(runs[role, at])) for role, at in ordered]
 
 
 def comparisons(models: Sequence[Model]) -> list[tuple[Setting, Setting]]:

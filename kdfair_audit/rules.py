@@ -28,6 +28,7 @@ from kdfair_audit.errors import AuditError, listed, nearest, quoted
 from kdfair_audit.findings import Findings
 from kdfair_audit.frames import records
 from kdfair_audit.numbers import name_list, temperature
+from kdfair_audit.roles import ROLES
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -35,7 +36,6 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-ROLES = ("teacher", "baseline", "distilled")
 TOKEN = re.compile(
     r"""\s*(?: (?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?%?)(?![\w])
         | (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
@@ -57,6 +57,10 @@ class Rule:
     comparison: str
     limit: float
     percent: bool = False
+
+    def error(self, what: str) -> AuditError:
+        """What is said of a rule that cannot be judged."""
+        return _error(self.text, what)
 
 
 @dataclass(frozen=True)
@@ -151,29 +155,21 @@ def _look_up(report: Findings, rule: Rule) -> list[_Found]:
     role, attribute = _arguments(report, rule, metric)
     at = rule.temperature
     if at is not None and at not in report.temperatures:
-        raise AuditError(
-            f"rule {quoted(rule.text)}: there is no student of T = {at:g}; "
-            f"there are {listed(report.temperatures, 20)}"
-        )
+        have = listed(report.temperatures, 20)
+        raise rule.error(f"there is no student of T = {at:g}; there are {have}")
     if metric.frame == "worst" and (frame.empty or not (frame["attribute"] == attribute).any()):
-        if role != "distilled":
-            return [_Found(math.nan, math.nan, _few(attribute))]
-        every = report.temperatures or [math.nan]
-        return [_Found(t, math.nan, _few(attribute)) for t in (every if at is None else [at])]
+        every = (report.temperatures if role == "distilled" else []) or [math.nan]
+        found = every if at is None or role != "distilled" else [at]
+        return [_Found(t, math.nan, _few(attribute)) for t in found]
     if frame.empty:
-        raise AuditError(f"rule {quoted(rule.text)}: this audit has no {rule.what}")
-    chosen = pd.Series(True, index=frame.index)
-    for column, wanted in metric.fixed.items():
-        chosen &= frame[column] == wanted
-    if attribute is not None:
-        chosen &= frame["attribute"] == attribute
-    if role is not None:
-        chosen &= frame["against" if metric.against else "role"] == role
-    if at is not None:
-        chosen &= frame["temperature"] == at
-    rows = frame[chosen]
+        raise rule.error(f"this audit has no {rule.what}")
+    wanted: dict[str, Any] = {**metric.fixed, "attribute": metric.fixed.get("attribute", attribute)}
+    wanted |= {"against" if metric.against else "role": role, "temperature": at}
+    rows = frame
+    for column, value in wanted.items():
+        rows = rows if value is None else rows[rows[column] == value]
     if rows.empty:
-        raise AuditError(f"rule {quoted(rule.text)}: this audit has no such number")
+        raise rule.error("this audit has no such number")
     if metric.counted:
         parts = rows.groupby("temperature", dropna=False)
         return [_counted(float(str(t)), part, metric, attribute) for t, part in parts]
@@ -220,28 +216,21 @@ def _arguments(report: Findings, rule: Rule, metric: Metric) -> tuple[str | None
     attributes = [name for name in rule.names if name not in roles]
     have = {model.role for model in report.counts.models}
     if len(roles) > 1 or len(attributes) > (1 if metric.attribute else 0):
-        raise AuditError(f"rule {quoted(rule.text)}: too many names for {rule.what}")
+        raise rule.error(f"too many names for {rule.what}")
     for role in roles:
         if role not in have or (metric.against and role == "distilled"):
-            raise AuditError(f"rule {quoted(rule.text)}: this audit has no {role} to look at")
+            raise rule.error(f"this audit has no {role} to look at")
     for name in attributes:
         if name not in report.counts.groups:
-            choices = list(report.counts.groups)
-            raise AuditError(
-                f"rule {quoted(rule.text)}: {quoted(name)} is no group column; "
-                f"{nearest(name, choices)}"
-            )
+            choices = nearest(name, report.counts.groups)
+            raise rule.error(f"{quoted(name)} is no group column; {choices}")
     if metric.attribute and not attributes:
-        raise AuditError(
-            f"rule {quoted(rule.text)}: {rule.what} is of a group column, for example "
-            f"{rule.what}({next(iter(report.counts.groups))})"
-        )
+        example = f"{rule.what}({next(iter(report.counts.groups))})"
+        raise rule.error(f"{rule.what} is of a group column, for example {example}")
     others = [role for role in ("teacher", "baseline") if role in have]
     if metric.against and not roles and len(others) > 1:
-        raise AuditError(
-            f"rule {quoted(rule.text)}: against which, teacher or baseline? for example "
-            f"{rule.what}({', '.join([*attributes, 'teacher'])})"
-        )
+        example = f"{rule.what}({', '.join([*attributes, 'teacher'])})"
+        raise rule.error(f"against which, teacher or baseline? for example {example}")
     chosen = roles[0] if roles else None if metric.against else "distilled"
     return chosen, attributes[0] if attributes else None
 
@@ -251,10 +240,10 @@ def _column(rule: Rule, metric: Metric) -> str:
         return metric.column
     if rule.field.startswith("judged"):
         if metric.frame != "fairness":
-            raise AuditError(f"rule {quoted(rule.text)}: only dpd and eod have .judged")
+            raise rule.error("only dpd and eod have .judged")
         return rule.field
-    ends = ENDS.get(rule.what, ("low", "high"))
-    return ends[0] if rule.field == "low" else ends[1]
+    low, high = ENDS.get(rule.what, ("low", "high"))
+    return low if rule.field == "low" else high
 
 
 class _Parser:
@@ -263,28 +252,26 @@ class _Parser:
         while text[place:].strip():
             match = TOKEN.match(text, place)
             if match is None:
-                raise AuditError(f"rule {quoted(text)}: cannot read {quoted(text[place:].strip())}")
+                raise _error(text, f"cannot read {quoted(text[place:].strip())}")
             self.tokens.append((str(match.lastgroup), match[str(match.lastgroup)]))
             place = match.end()
 
     def rule(self) -> Rule:
         what = self._take("name", "the name of a number")
         if what not in METRICS:
-            raise AuditError(f"rule {quoted(self.text)}: {nearest(what, METRICS, len(METRICS))}")
+            raise self._error(nearest(what, METRICS, len(METRICS)))
         names: list[str] = []
         at: float | None = None
         if self._accept("("):
             while not self._accept(")"):
-                if names or at is not None:
-                    self._expect(",")
+                if (names or at is not None) and not self._accept(","):
+                    raise self._error("expected ','")
                 name = self._name()
                 if name == "T" and self._accept("="):
                     at = self._number()
                 else:
                     names.append(name)
-        field = "value"
-        if self._accept("."):
-            field = self._field(what)
+        field = self._field(what) if self._accept(".") else "value"
         comparison = self._take("mark", "one of > >= < <=")
         if comparison not in COMPARISONS:
             raise self._error(f"{quoted(comparison)} is none of > >= < <=")
@@ -329,10 +316,6 @@ class _Parser:
             return True
         return False
 
-    def _expect(self, mark: str) -> None:
-        if not self._accept(mark):
-            raise self._error(f"expected {mark!r}")
-
     def _take(self, kind: str, expected: str) -> str:
         if not self.tokens or self.tokens[0][0] != kind:
             found = f"found {quoted(self.tokens[0][1])}" if self.tokens else "it ends there"
@@ -340,7 +323,8 @@ class _Parser:
         return self.tokens.pop(0)[1]
 
     def _error(self, what: str) -> AuditError:
-        return AuditError(f"rule {quoted(self.text)}: {what}")
+        return _error(self.text, what)
 
 
-__all__: list[Any] = ["METRICS", "Rule", "broken", "parse"]
+def _error(text: str, what: str) -> AuditError:
+    return AuditError(f"rule {quoted(text)}: {what}")

@@ -26,6 +26,10 @@ from kdfair_audit.roles import Model
 from kdfair_audit.sources import Source
 from kdfair_audit.vocabulary import SCORES_OF_SEVERAL, Value, Vocabulary, check_two, in_order
 
+# What is known of the classes before the table is counted: the vocabulary that labels and
+# predictions share; and, where a model gives one score a row, the negative and the positive class.
+Known = tuple[Vocabulary, tuple[Value, Value] | None]
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -38,7 +42,6 @@ class Scored:
 
     @property
     def single(self) -> bool:
-        """Whether there is one score a row."""
         return len(self.scores) == 1
 
     @property
@@ -48,7 +51,6 @@ class Scored:
 
     @property
     def predicted(self) -> Any:
-        """The predicted class."""
         literals = [
             ibis.literal(v, "string" if isinstance(v, str) else "int64") for v in self.classes
         ]
@@ -78,38 +80,17 @@ class Scored:
 
 def raw_scores(source: Source, model: Model, size: int) -> tuple[Any, ...]:
     """The scores of a model, as float64: one a column, or one an element of a list."""
-    columns = [(name, source.column(name)) for name in model.columns]
-    if columns[0][1].type().is_array():
-        (name, column), *_ = columns
-        if not column.type().value_type.is_numeric():
-            raise _no_scores(name, column)
-        return tuple(number(column[i]) for i in range(size))
-    for name, column in columns:
-        if not column.type().is_numeric() or column.type().is_boolean():
-            raise _no_scores(name, column)
-    return tuple(number(column) for _, column in columns)
-
-
-def _no_scores(name: str, column: Any) -> AuditError:
-    return AuditError(
-        f"column {quoted(name)} holds values of type {column.type()}; expected scores"
-    )
-
-
-@dataclass
-class Classes:
-    """What is known of the classes before the table is counted.
-
-    Attributes
-    ----------
-    vocabulary : Vocabulary
-        That labels and predictions share.
-    pair : tuple, optional
-        The negative and the positive class, where a model gives one score a row.
-    """
-
-    vocabulary: Vocabulary
-    pair: tuple[Value, Value] | None = None
+    columns = [source.column(name) for name in model.columns]
+    in_lists = len(columns) == 1 and columns[0].type().is_array()
+    for name, column in zip(model.columns, columns, strict=True):
+        held = column.type().value_type if in_lists else column.type()
+        if not held.is_numeric() or column.type().is_boolean():
+            raise AuditError(
+                f"column {quoted(name)} holds values of type {column.type()}; expected scores"
+            )
+    if in_lists:
+        return tuple(number(columns[0][i]) for i in range(size))
+    return tuple(number(column) for column in columns)
 
 
 def known_classes(
@@ -120,15 +101,9 @@ def known_classes(
     *,
     classes: Sequence[Any] | None,
     positive: Any,
-) -> Classes:
-    """The classes, so far as they are given or scores say them.
-
-    Parameters
-    ----------
-    sizes : dict of str to int
-        Of each column of lists, how many scores a row.
-    """
-    text = _texts(source, label)
+) -> Known:
+    """The classes, so far as they are given or scores say them; ``sizes`` as of list_sizes."""
+    text = is_text(source, label)
     given = None if classes is None else as_labels_are(classes, text)
     scored = [model for model in models if model.kind == "scores"]
     for model in scored:
@@ -164,13 +139,13 @@ def known_classes(
                     f"the positive class {quoted(wanted)} is not among the classes given"
                 )
             pair = (given[1 - given.index(wanted)], wanted)
-        return Classes(Vocabulary("class", MAX_CLASSES, label, closed=given), pair)
+        return Vocabulary("class", MAX_CLASSES, label, closed=given), pair
     if single is None:
-        return Classes(Vocabulary("class", MAX_CLASSES, label))
+        return Vocabulary("class", MAX_CLASSES, label), None
     return _two_classes(source, label, single, text, positive)
 
 
-def _two_classes(source: Source, label: str, model: Model, text: bool, positive: Any) -> Classes:
+def _two_classes(source: Source, label: str, model: Model, text: bool, positive: Any) -> Known:
     column = source.column(model.columns[0])
     example = source.run(source.table.filter(column.notnull()).select(v=column).limit(1))
     shown = example.column(0)[0].as_py() if example.num_rows else None
@@ -188,8 +163,7 @@ def _two_classes(source: Source, label: str, model: Model, text: bool, positive:
             f"which class the scores are of, for example --positive {quoted((seen or ['yes'])[-1])}"
         )
     if positive is None:
-        closed = Vocabulary("class", MAX_CLASSES, label, closed=[0, 1], scored=says)
-        return Classes(closed, (0, 1))
+        return Vocabulary("class", MAX_CLASSES, label, closed=[0, 1], scored=says), (0, 1)
     (wanted,) = as_labels_are([positive], text)
     if len(seen) == 2 and wanted not in seen:
         raise AuditError(
@@ -204,7 +178,7 @@ def _two_classes(source: Source, label: str, model: Model, text: bool, positive:
         )
     vocabulary = Vocabulary("class", 2, label, closed=[wanted], scored=says)
     vocabulary.closed = False  # the other is known only once it is seen
-    return Classes(vocabulary, (other, wanted))
+    return vocabulary, (other, wanted)
 
 
 def as_labels_are(values: Sequence[Any], text: bool) -> list[Value]:
@@ -219,7 +193,8 @@ def as_labels_are(values: Sequence[Any], text: bool) -> list[Value]:
         ) from None
 
 
-def _texts(source: Source, label: str) -> bool:
+def is_text(source: Source, label: str) -> bool:
+    """Whether labels are text, not numbers."""
     return bool(source.column(label).type().is_string())
 
 
@@ -230,7 +205,7 @@ def with_kinds(source: Source, models: list[Model]) -> list[Model]:
     if floats:
         columns = [number(source.column(name)) for name in floats]
         parts = {f"c{i}": sum_of(finite(c) & (c % 1 != 0)) for i, c in enumerate(columns)}
-        found = source.run(source.table.aggregate(**parts)).to_pylist()[0]
+        found = source.totals(source.table, **parts)
         open_ |= {name: bool(found[f"c{i}"]) for i, name in enumerate(floats)}
     return [
         model
@@ -246,36 +221,33 @@ def list_sizes(source: Source, models: list[Model]) -> dict[str, int]:
     for model in models:
         column = source.column(model.columns[0])
         if model.kind == "scores" and not model.classes and column.type().is_array():
-            found = source.run(source.table.aggregate(most=column.length().max()))
-            sizes[model.columns[0]] = int(found.column(0)[0].as_py() or 0)
+            most = source.totals(source.table, most=column.length().max())["most"]
+            sizes[model.columns[0]] = int(most or 0)
     return sizes
 
 
 def scored_by(
-    source: Source, model: Model, classes: Classes, sizes: dict[str, int], threshold: float
+    source: Source, model: Model, classes: Known, sizes: dict[str, int], threshold: float
 ) -> Scored:
     """The scores of a model, and what they are of."""
-    name = model.columns[0]
-    if not model.classes and name not in sizes:
-        assert classes.pair is not None
-        return Scored(model.name, raw_scores(source, model, 1), classes.pair, threshold)
-    known = list(classes.vocabulary.codes)
+    vocabulary, pair = classes
+    name, size = model.columns[0], 0
+    known = tuple(vocabulary.codes)
     if model.classes:
         text = bool(known) and isinstance(known[0], str)
-        return Scored(
-            model.name,
-            raw_scores(source, model, 0),
-            tuple(as_labels_are(model.classes, text)),
-            threshold,
-        )
-    column = source.column(name)
-    place = Place(source, (column.length() != len(known)).fill_null(True))
-    if place.n:
-        raise AuditError(
-            f"column {quoted(name)} has no {len(known)} scores{place}; expected one score for "
-            "each class"
-        )
-    return Scored(model.name, raw_scores(source, model, len(known)), tuple(known), threshold)
+        known = tuple(as_labels_are(model.classes, text))
+    elif name not in sizes:
+        assert pair is not None
+        known = pair
+    else:
+        size = len(known)
+        place = Place(source, (source.column(name).length() != size).fill_null(True))
+        if place.n:
+            raise AuditError(
+                f"column {quoted(name)} has no {size} scores{place}; expected one score for each "
+                "class"
+            )
+    return Scored(model.name, raw_scores(source, model, size), known, threshold)
 
 
 def check_scores(source: Source, models: list[Model], scored: dict[int, Scored]) -> list[int]:
@@ -284,7 +256,7 @@ def check_scores(source: Source, models: list[Model], scored: dict[int, Scored])
         return []
     parts = {f"missing{run}": sum_of(model.missing()) for run, model in scored.items()}
     parts |= {f"wrong{run}": sum_of(model.wrong()) for run, model in scored.items()}
-    found = source.run(source.table.aggregate(**parts)).to_pylist()[0]
+    found = source.totals(source.table, **parts)
     for run, model in scored.items():
         if found[f"missing{run}"]:
             for name, score in zip(models[run].columns, model.scores, strict=False):

@@ -24,17 +24,10 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from kdfair_audit.addresses import fetch, is_address
-from kdfair_audit.arrays import check_once, column_of, known_type, table_of, validated
-from kdfair_audit.dialects import (
-    HEAD,
-    Dialect,
-    compression_of,
-    dialect_of,
-    encoding_of,
-    kind_of,
-)
+from kdfair_audit.arrays import check_once, column_of, table_of, validated
+from kdfair_audit.dialects import HEAD, Dialect, compression_of, dialect_of, encoding_of, kind_of
 from kdfair_audit.errors import AuditError, listed, nearest, quoted, said
-from kdfair_audit.files import find, head_of, in_utf8, raw_head, tail_of
+from kdfair_audit.files import ends_of, find, head_of, in_utf8
 
 NO_VALUE = ["", "NaN", "nan", "NULL", "null", "N/A", "#N/A"]  # in a CSV; "NA" may be a place
 FILE = "kdfair audit file"  # the column that says which of several files a row is from
@@ -43,49 +36,31 @@ TABLES = "SELECT table_name FROM information_schema.tables ORDER BY table_name"
 
 @dataclass(frozen=True)
 class Source:
-    """A table to be counted.
+    """A table to be counted."""
 
-    Attributes
-    ----------
-    name : str
-        What messages call it.
-    table : ibis.Table
-    names : dict of str to str
-        A column's name -> what the engine calls it, which knows no upper and lower case.
-    ordered : bool
-        Whether rows have numbers that mean something to who gave the table.
-    keeps : bool
-        Whether what was computed can be kept for the next question at no cost.
-    files : dict of str to callable
-        Of several files: path -> its columns, each with its kind.
-    """
-
-    name: str
-    table: Any
-    names: Mapping[str, str]
-    ordered: bool = True
-    keeps: bool = True
+    name: str  # what messages call it
+    table: ibis.Table
+    names: Mapping[str, str]  # a column -> what the engine calls it, to which a is A
+    ordered: bool = True  # whether rows have numbers that mean something to who gave the table
+    keeps: bool = True  # whether what was computed can be kept for the next question at no cost
+    # Of several files: path -> its columns, each with its kind.
     files: Mapping[str, Callable[[], Mapping[str, str]]] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns."""
         return tuple(self.names)
 
     def column(self, name: str) -> Any:
-        """A column, as an expression."""
         return self.table[self.names[name]]
 
     def run(self, expression: Any) -> pa.Table:
-        """The answer to an expression.
-
-        Raises
-        ------
-        AuditError
-            For whatever the engine brings up, such as a damaged page.
-        """
+        """The answer to an expression; whatever the engine brings up is an AuditError."""
         with self.quiet():
             return expression.to_pyarrow()
+
+    def totals(self, table: Any, **expressions: Any) -> dict[str, Any]:
+        """Expressions over all rows of a table."""
+        return self.run(table.aggregate(**expressions)).to_pylist()[0]
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
@@ -115,17 +90,7 @@ class Source:
 
 
 @contextmanager
-def open_source(
-    data: Any,
-    *,
-    text: Sequence[str] = (),
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    decimal: str | None = None,
-    table: str | None = None,
-    memory_limit: str | None = None,
-    name: str = "",
-) -> Iterator[Source]:
+def open_source(data: Any, *, name: str = "", **options: Any) -> Iterator[Source]:
     """Open whatever holds predictions.
 
     Parameters
@@ -133,16 +98,11 @@ def open_source(
     data : path, address, several of these, or a table in memory or in a database
         Files may be CSV, Parquet, Arrow, JSON lines, DuckDB or SQLite; folders and patterns stand
         for the files in them.
-    text : sequence of str
-        Columns that are kept as text where the format leaves a choice (CSV).
-    encoding, delimiter, decimal : str, optional
-        Of CSV files; found out without them.
-    table : str, optional
-        Which one, in a database.
-    memory_limit : str, optional
-        What DuckDB may take, such as "1GB"; what needs more goes to a temporary folder.
     name : str
         What messages call it; the file's name by default.
+    **options
+        Those of :func:`kdfair_audit.audit` about reading; and ``text``, columns that are kept as
+        text where the format leaves a choice (CSV).
 
     Raises
     ------
@@ -150,25 +110,21 @@ def open_source(
         If there is no such file, or it is none of these.
     """
     with ExitStack() as stack:
-        given = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal}
-        opener = _Opener(stack, memory_limit, table, list(text), given)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            source = opener.open(data, name)
+            source = _Opener(stack, **options).open(data, name)
         yield source
 
 
+@dataclass
 class _Opener:
-    def __init__(
-        self,
-        stack: ExitStack,
-        memory_limit: str | None,
-        table: str | None,
-        text: list[str],
-        given: dict[str, str | None],
-    ) -> None:
-        self.stack, self.memory_limit = stack, memory_limit
-        self.table, self.text, self.given = table, text, given
+    stack: ExitStack  # closes what is opened
+    text: Sequence[str] = ()
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    table: str | None = None
+    memory_limit: str | None = None
 
     @functools.cached_property
     def folder(self) -> Path:
@@ -197,31 +153,31 @@ class _Opener:
             first = Path(os.fspath(data[0]).rstrip("/")).name
             return self.open_files(files, name or (first if len(data) == 1 else ""))
         if isinstance(data, ibis.Table):
-            return Source(
-                name or "the table", data, {c: c for c in data.columns}, ordered=False, keeps=False
-            )
-        if isinstance(data, pd.DataFrame):
-            names = [str(column) for column in data.columns]
-            arrays = [column_of(n, data.iloc[:, i]) for i, n in enumerate(names)]
-            return self.of_arrow(table_of(names, arrays), name or "the frame")
+            return self.of_ibis(data, name or "the table")
         if isinstance(data, np.ndarray) and data.dtype.names:
             data = {field: data[field] for field in data.dtype.names}
+        if isinstance(data, pd.DataFrame):  # whose columns may have one name
+            columns = [data.iloc[:, i] for i in range(data.shape[1])]
+            return self.of_columns(list(data), columns, name or "the frame")
         if isinstance(data, Mapping):
-            names = [str(column) for column in data]
-            arrays = [column_of(n, v) for n, v in zip(names, data.values(), strict=True)]
-            return self.of_arrow(table_of(names, arrays), name or "the table")
+            return self.of_columns(list(data), list(data.values()), name or "the table")
         if hasattr(data, "collect") and not hasattr(data, "__arrow_c_stream__"):
             data = data.collect()  # a lazy frame of Polars
         if hasattr(data, "__arrow_c_stream__"):
             with said(name or "the table"):
-                streams = pa.RecordBatchReader.from_stream(data)
-            if isinstance(data, pa.Table):
-                return self.of_arrow(data, name or "the table")
-            return self.of_arrow(streams, name or "the table")
+                stream = pa.RecordBatchReader.from_stream(data)
+            return self.of_arrow(
+                data if isinstance(data, pa.Table) else stream, name or "the table"
+            )
         raise AuditError(
             f"cannot audit a {type(data).__name__}; expected a path, a frame, an Arrow table, an "
             "Ibis table or a mapping of arrays"
         )
+
+    def of_columns(self, names: list[Any], columns: list[Any], name: str) -> Source:
+        names = [str(column) for column in names]
+        arrays = [column_of(n, values) for n, values in zip(names, columns, strict=True)]
+        return self.of_arrow(table_of(names, arrays), name)
 
     def of_arrow(self, data: Any, name: str) -> Source:
         """A table in memory; what can be read only once is copied, to disk where it is large."""
@@ -232,7 +188,8 @@ class _Opener:
             raise AuditError(f"{name} has no columns")
         with said(name):
             if isinstance(data, pa.Table):
-                columns = [column.cast(known_type(column.type)) for column in data.columns]
+                half = pa.types.is_float16  # which DuckDB does not know
+                columns = [c.cast(pa.float32()) if half(c.type) else c for c in data.columns]
                 self.engine.con.register("kdfair_arrow", pa.table(columns, names=short))
                 table = self.engine.table("kdfair_arrow")
             else:
@@ -253,7 +210,7 @@ class _Opener:
             if is_address(path):
                 path = fetch(path, self.folder, self.engine)
             head = head_of(path) if not is_address(path) else b"PAR1"
-            kinds.append((kind_of(Path(path).name, head), compression_of(raw_head(path))))
+            kinds.append((kind_of(Path(path).name, head), compression_of(ends_of(path)[0])))
             local.append(path)
         kind, compression = kinds[0]
         for path, (other, _) in zip(files, kinds, strict=True):
@@ -278,41 +235,27 @@ class _Opener:
 
     def parquet(self, files: list[str], name: str) -> Source:
         for path in files:
-            if not is_address(path) and not tail_of(path).endswith(b"PAR1"):
+            if not is_address(path) and not ends_of(path)[1].endswith(b"PAR1"):
                 raise AuditError(
                     f"{Path(path).name} is a Parquet file cut short: its end is missing"
                 )
-
-        def kinds(path: str) -> Mapping[str, str]:
-            with said(Path(path).name):
-                found = self.engine.con.execute("DESCRIBE FROM read_parquet(?)", [path]).fetchall()
-            return {column: _kind(kind) for column, kind, *_ in found}
-
-        with said(name):
-            options = self.of_files(files)
-            if len(files) > 1:
-                options["union_by_name"] = True
-            options = {name: _literal(value) for name, value in options.items()}
-            given = ", ".join(f"{name}={value}" for name, value in options.items())
-            listing = f"[{', '.join(map(_literal, files))}]" + (f", {given}" if given else "")
-            # Not Ibis's reader, which would load an extension for addresses.
-            self.engine.con.execute(f"CREATE VIEW kdfair_files AS FROM read_parquet({listing})")
-            table = self.engine.table("kdfair_files")
-        return self.of_view(name, table, files, kinds)
+        return self.described(name, self.view(name, "read_parquet", files), "read_parquet", files)
 
     def json(self, files: list[str], name: str, compression: str) -> Source:
-        def kinds(path: str) -> Mapping[str, str]:
-            found = self.engine.con.execute(
-                "DESCRIBE FROM read_json(?, compression=?)", [path, compression or "none"]
-            ).fetchall()
-            return {column: _kind(kind) for column, kind, *_ in found}
+        options = {"compression": compression or "none"}
+        view = self.view(name, "read_json", files, **options)
+        return self.described(name, view, "read_json", files, **options)
 
-        with said(name):
-            options = self.of_files(files)
-            if len(files) > 1:
-                options["union_by_name"] = True
-            table = self.engine.read_json(files, compression=compression or "none", **options)
-        return self.of_view(name, table, files, kinds)
+    def described(
+        self, name: str, view: Any, reader: str, files: list[str], **options: Any
+    ) -> Source:
+        """Files that each say what kinds of values their columns hold."""
+
+        def kinds(path: str) -> Mapping[str, str]:
+            asked = f"DESCRIBE FROM {_call(reader, [path], options)}"
+            return {c: _kind(kind) for c, kind, *_ in self.engine.con.execute(asked).fetchall()}
+
+        return self.of_view(name, view, files, kinds)
 
     def csv(self, files: list[str], name: str, compression: str) -> Source:
         plain, dialects = [], []
@@ -325,24 +268,20 @@ class _Opener:
         first = dialects[0]
         names = dict.fromkeys(n for dialect in dialects for n in dialect.names)
         words = [n for dialect in dialects for n in (*dialect.words, *self.text) if n in names]
-        options = self.of_files(files)
-        if len(files) > 1:
-            options["union_by_name"] = True
-        if words:
-            options["types"] = dict.fromkeys(words, "VARCHAR")
-        with said(name):
-            table = self.engine.read_csv(
-                plain,
-                header=True,
-                delim=first.delimiter,
-                quote=first.quote,
-                escape=first.quote,
-                decimal_separator=first.decimal,
-                nullstr=NO_VALUE,
-                compression=compression or "none",
-                auto_type_candidates=["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"],
-                **options,
-            )
+        table = self.view(
+            name,
+            "read_csv",
+            plain,
+            header=True,
+            delim=first.delimiter,
+            quote=first.quote,
+            escape=first.quote,
+            decimal_separator=first.decimal,
+            nullstr=NO_VALUE,
+            compression=compression or "none",
+            auto_type_candidates=["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"],
+            **({"types": dict.fromkeys(words, "VARCHAR")} if words else {}),
+        )
         kinds = {
             path: dict.fromkeys(dialect.names, "values")
             for path, dialect in zip(plain, dialects, strict=True)
@@ -353,26 +292,27 @@ class _Opener:
     def dialect(self, path: str) -> tuple[str, Dialect]:
         """How a CSV file is written, and the same in UTF-8 where it is in something else."""
         name, head = Path(path).name, head_of(path)
-        encoding = encoding_of(name, head, self.given["encoding"])
+        encoding = encoding_of(name, head, self.encoding)
         if encoding not in ("utf-8", "utf-8-sig"):
             path = in_utf8(path, encoding, self.folder)
             head = head_of(path)
         start = head.decode("utf-8-sig", "ignore" if len(head) == HEAD else "strict")
-        delimiter = self.given["delimiter"]
-        dialect = dialect_of(name, start, delimiter, self.given["decimal"], self.text)
+        dialect = dialect_of(name, start, self.delimiter, self.decimal, self.text)
         check_once(name, dialect.names)
         return path, dialect
 
-    def of_files(self, files: list[str]) -> dict[str, Any]:
-        """Options of every reader of files."""
-        options: dict[str, Any] = {}
+    def view(self, name: str, reader: str, files: list[str], **options: Any) -> Any:
+        """Files as one table; not by Ibis's readers, which load an extension for addresses."""
         if len(files) > 1:
-            options["filename"] = FILE
+            options |= {"filename": FILE, "union_by_name": True}
         keys = {part.partition("=")[0] for part in Path(files[0]).parts if "=" in part}
         if keys:
             options["hive_partitioning"] = True
             options["hive_types_autocast"] = not keys & set(self.text)
-        return options
+        with said(name):
+            called = _call(reader, files, options)
+            self.engine.con.execute(f"CREATE VIEW kdfair_files AS FROM {called}")
+            return self.engine.table("kdfair_files")
 
     def of_view(
         self,
@@ -391,12 +331,11 @@ class _Opener:
 
     def database(self, path: str, name: str, kind: str) -> Source:
         with said(name):
-            if kind == "duckdb":
-                engine = ibis.duckdb.connect(path, read_only=True)
-            else:
-                engine = ibis.sqlite.connect(path)
+            is_duckdb = kind == "duckdb"
+            options = {"read_only": True} if is_duckdb else {}
+            engine = getattr(ibis, kind).connect(path, **options)
             self.stack.callback(engine.disconnect)
-            if kind == "duckdb":
+            if is_duckdb:
                 tables = [name for (name,) in engine.con.execute(TABLES).fetchall()]
             else:
                 tables = engine.list_tables()
@@ -409,9 +348,11 @@ class _Opener:
         if table not in tables:
             raise AuditError(f"no table {quoted(table)} in {name}; {nearest(table, tables)}")
         with said(name):
-            found = engine.table(table)
-        names = {c: c for c in found.columns}
-        return Source(name, found, names, ordered=kind == "duckdb", keeps=False)
+            return self.of_ibis(engine.table(table), name, ordered=is_duckdb)
+
+    def of_ibis(self, table: Any, name: str, *, ordered: bool = False) -> Source:
+        """A table that stays where it is."""
+        return Source(name, table, {c: c for c in table.columns}, ordered=ordered, keeps=False)
 
 
 def _kind(engine_type: str) -> str:
@@ -423,6 +364,16 @@ def _kind(engine_type: str) -> str:
     return "numbers" if name.startswith(numbers) and name != "UUID" else name
 
 
+def _call(reader: str, files: list[str], options: Mapping[str, Any]) -> str:
+    """A reader of files, in DuckDB's SQL."""
+    given = "".join(f", {name}={_literal(value)}" for name, value in options.items())
+    return f"{reader}({_literal(files)}{given})"
+
+
 def _literal(value: Any) -> str:
     """A value as DuckDB's SQL writes it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_literal(k)}: {_literal(v)}' for k, v in value.items())}}}"
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)

@@ -39,6 +39,13 @@ def wilson(rate: ArrayLike, n: ArrayLike, *, level: float) -> tuple[Floats, Floa
     return np.where(nothing, np.nan, low), np.where(nothing, np.nan, high)
 
 
+def share(hits: ArrayLike, n: ArrayLike) -> Floats:
+    """Hits among ``n``; NaN where ``n`` is 0."""
+    hits = np.asarray(hits, float)
+    n = np.broadcast_to(np.asarray(n, float), hits.shape)
+    return np.divide(hits, n, out=np.full(hits.shape, np.nan), where=n > 0)
+
+
 def mean_rate(hits: ArrayLike, n: ArrayLike, *, level: float) -> Interval:
     """Rate of each run, averaged over runs.
 
@@ -48,9 +55,8 @@ def mean_rate(hits: ArrayLike, n: ArrayLike, *, level: float) -> Interval:
     n : array [...] or [run, ...]
         Examples; the mean over runs where they differ by run, as predicted classes do.
     """
-    hits = np.asarray(hits, float)
-    n = np.broadcast_to(np.asarray(n, float), hits.shape)
-    rates = np.divide(hits, n, out=np.full(hits.shape, np.nan), where=n > 0)
+    n = np.broadcast_to(np.asarray(n, float), np.shape(hits))
+    rates = share(hits, n)
     value = rates.mean(axis=0)
     low, high = wilson(value, n.mean(axis=0), level=level)
     seeds = seed_half_width([rates], level=level)
@@ -163,10 +169,7 @@ def gap_to_rest(hits: float, n: float, rest_hits: float, rest: float, *, level: 
         nothing = np.array(np.nan)
         return Interval(nothing, nothing, nothing)
     p, q = hits / n, rest_hits / rest
-    (p_low, p_high), (q_low, q_high) = (
-        wilson(p, n, level=level),
-        wilson(q, rest, level=level),
-    )
+    (p_low, p_high), (q_low, q_high) = (wilson(p, n, level=level), wilson(q, rest, level=level))
     value = np.array(p - q)
     return Interval(
         value, value - np.hypot(p - p_low, q_high - q), value + np.hypot(p_high - p, q - q_low)

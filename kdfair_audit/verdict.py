@@ -10,14 +10,7 @@ import pandas as pd
 from kdfair_audit.changes import WELCH
 from kdfair_audit.counts import Counts
 from kdfair_audit.frames import at_temperature, records
-from kdfair_audit.numbers import (
-    count,
-    percent,
-    plain_points,
-    points,
-    span,
-    temperature,
-)
+from kdfair_audit.numbers import count, percent, plain_points, points, span, temperature
 from kdfair_audit.rates import Options, tables_of
 from kdfair_audit.roles import comparisons
 
@@ -38,8 +31,8 @@ def verdict_frame(frames: Frames, counts: Counts, options: Options) -> pd.DataFr
         now = {name: at_temperature(frame, at) for name, frame in frames.items()}
         lines = [
             _accuracy(now, options),
-            _classes(now, counts),
-            _for_whom(now),
+            _moves(now, counts, "class"),
+            _moves(now, counts, "group"),
             _fairness(now, options),
             _worst(now),
         ]
@@ -62,78 +55,52 @@ def _accuracy(now: Frames, options: Options) -> dict[str, Any]:
     return _line("Accuracy", text, student["accuracy"], student, bool(len(moved)))
 
 
-def _classes(now: Frames, counts: Counts) -> dict[str, Any]:
-    changed = now["changed_classes"]
+def _moves(now: Frames, counts: Counts, what: str) -> dict[str, Any]:
+    """How many classes, or groups, changed, and which most."""
+    heading, frame, many = {
+        "class": ("Classes", "changed_classes", "classes"),
+        "group": ("For whom", "changed_groups", "groups"),
+    }[what]
+    changed = now[frame]
     if changed.empty:
-        return _nothing_to_compare("Classes")
-    parts = []
-    for against, rows in changed.groupby("against", sort=False):
-        hits = rows[rows["significant"]]
-        judged = int((~rows["small"]).sum())
-        if not judged:
-            parts.append(f"Against the {against}, no class has enough examples to be judged")
-            continue
-        by = "relative" if rows["test"].iloc[0] == WELCH else "change"
-        part = f"Against the {against}, {len(hits)} of {count(judged, 'class', 'classes')} changed"
-        part += " relative to the rest" if by == "relative" else ""
-        best = _largest(hits if len(hits) else rows[~rows["small"]], by)
-        if best is not None:
-            part += f"{_most(hits, judged)} “{best['class']}” ({_change(best)})"
-            part += _taken_for(best, counts) if len(hits) else ""
-        part += _shared_by_all(now, against) if len(hits) and by == "change" else ""
-        parts.append(part)
-    first = changed[changed["against"] == changed["against"].iloc[0]]
-    best = _largest(first[first["significant"]] if first["significant"].any() else first, "change")
-    return _line(
-        "Classes",
-        ". ".join(parts),
-        best["change"] if best is not None else np.nan,
-        best,
-        bool(changed["significant"].any()),
-    )
-
-
-def _for_whom(now: Frames) -> dict[str, Any]:
-    changed = now["changed_groups"]
-    if changed.empty:
-        return _nothing_to_compare("For whom")
+        text = "There is neither a teacher nor a baseline to compare the distilled student with"
+        return _line(heading, text)
     parts = []
     for against, rows in changed.groupby("against", sort=False):
         judged = rows[~rows["small"]]
         hits = judged[judged["significant"]]
         if judged.empty:
-            parts.append(f"Against the {against}, no group has enough examples to be judged")
+            parts.append(f"Against the {against}, no {what} has enough examples to be judged")
             continue
-        part = f"Against the {against}, accuracy changed for {len(hits)} of "
-        part += count(len(judged), "group")
-        best = _largest(hits if len(hits) else judged, "change")
+        by = "relative" if what == "class" and rows["test"].iloc[0] == WELCH else "change"
+        counted = f"{len(hits)} of {count(len(judged), what, many)}"
+        part = f"{counted} changed" if what == "class" else f"accuracy changed for {counted}"
+        part += " relative to the rest" if by == "relative" else ""
+        best = _largest(hits if len(hits) else judged, by)
         if best is not None:
-            part += f"{_most(hits, len(judged))} {_who(best)}: {_change_of(best)}"
-        part += _shared_by_all(now, against) if len(hits) else ""
-        parts.append(part)
-    first = changed[(changed["against"] == changed["against"].iloc[0]) & ~changed["small"]]
+            chance = f"; the largest move, which chance can explain among {len(judged)}, is"
+            part += ", most of all" if len(hits) else chance
+            if what == "class":
+                part += f" “{best['class']}” ({_change(best)})"
+                part += _taken_for(best, counts) if len(hits) else ""
+            else:
+                part += f" {_who(best)}: {_change_of(best)}"
+        part += _shared_by_all(now, against) if len(hits) and by == "change" else ""
+        parts.append(f"Against the {against}, {part}")
+    first = changed[changed["against"] == changed["against"].iloc[0]]
+    if what == "group":
+        first = first[~first["small"]]
     best = _largest(first[first["significant"]] if first["significant"].any() else first, "change")
-    return _line(
-        "For whom",
-        ". ".join(parts),
-        best["change"] if best is not None else np.nan,
-        best,
-        bool(changed["significant"].any()),
-    )
+    value = np.nan if best is None else best["change"]
+    return _line(heading, ". ".join(parts), value, best, bool(changed["significant"].any()))
 
 
 def _fairness(now: Frames, options: Options) -> dict[str, Any]:
     rows = now["fairness"].query("role == 'distilled' and metric == 'eod'")
     rows = rows[rows["judged"].notna()]
     if rows.empty:
-        return _line(
-            "Equalized odds",
-            "Equalized odds cannot be judged: fewer than two groups are large enough, or lack "
-            "examples of a class",
-            np.nan,
-            None,
-            False,
-        )
+        text = "Equalized odds cannot be judged: fewer than two groups are large enough, or lack "
+        return _line("Equalized odds", text + "examples of a class")
     best = rows.sort_values(["judged_low", "judged"], ascending=False).iloc[0].to_dict()
     text = (
         f"Between groups of “{best['attribute']}”, true or false positive rates of the distilled "
@@ -154,9 +121,7 @@ def _worst(now: Frames) -> dict[str, Any]:
     rows = now["worst"]
     rows = rows[rows["role"] == "distilled"] if len(rows) else rows
     if rows.empty:
-        return _line(
-            "Worst group", "No two groups are large enough to be compared", np.nan, None, False
-        )
+        return _line("Worst group", "No two groups are large enough to be compared")
     row = rows.sort_values(["clear", "accuracy"], ascending=[False, True]).iloc[0].to_dict()
     text = (
         f"The distilled student serves {_who(row)} worst: right on {percent(row['accuracy'])} "
@@ -168,20 +133,12 @@ def _worst(now: Frames) -> dict[str, Any]:
     return _line("Worst group", text, row["accuracy"], row, bool(row["clear"]))
 
 
-def _line(heading: str, text: str, value: float, ends: Any, shown: bool) -> dict[str, Any]:
-    return {
-        "heading": heading,
-        "text": text + ".",
-        "value": value,
-        "low": np.nan if ends is None else ends["low"],
-        "high": np.nan if ends is None else ends["high"],
-        "shown": shown,
-    }
-
-
-def _nothing_to_compare(heading: str) -> dict[str, Any]:
-    text = "There is neither a teacher nor a baseline to compare the distilled student with"
-    return _line(heading, text, np.nan, None, False)
+def _line(
+    heading: str, text: str, value: float = np.nan, ends: Any = None, shown: bool = False
+) -> dict[str, Any]:
+    low, high = (np.nan, np.nan) if ends is None else (ends["low"], ends["high"])
+    line = {"heading": heading, "text": text + ".", "value": value, "low": low, "high": high}
+    return line | {"shown": shown}
 
 
 def _change(row: Any) -> str:
@@ -190,13 +147,6 @@ def _change(row: Any) -> str:
 
 def _change_of(row: Any) -> str:
     return f"{points(row['change'])} points ({span(row['low'], row['high'], 'points')})"
-
-
-def _most(hits: pd.DataFrame, judged: int) -> str:
-    """What leads to the largest change, shown or not."""
-    if len(hits):
-        return ", most of all"
-    return f"; the largest move, which chance can explain among {judged}, is"
 
 
 def _shared_by_all(now: Frames, against: object) -> str:
@@ -212,22 +162,18 @@ def _taken_for(row: Any, counts: Counts) -> str:
     """What a class that lost is called instead: the answer that gained most of its examples."""
     if len(counts.classes) < 3 or not row["change"] < 0:
         return ""
-    a, b = next(
+    pair = next(
         (a, b)
         for a, b in comparisons(counts.models)
-        if a.role == row["against"] and _same(b.temperature, row["temperature"])
+        if a.role == row["against"] and b.temperature in (None, row["temperature"])
     )
     own = counts.class_names.index(row["class"])
-    called = [tables_of(counts, setting)[:, own].mean(axis=0) for setting in (a, b)]
+    called = [tables_of(counts, setting)[:, own].mean(axis=0) for setting in pair]
     gained = called[1] - called[0]
     gained[own] = 0
     most = int(gained.argmax())
     share = points(gained[most] / row["n"])
     return f", most often called “{counts.class_names[most]}” instead ({share} points)"
-
-
-def _same(temperature: float | None, at: float) -> bool:
-    return bool(np.isnan(at)) if temperature is None else temperature == at
 
 
 def _largest(rows: pd.DataFrame, by: str) -> dict[str, Any] | None:

@@ -23,18 +23,9 @@ SCORES_OF_SEVERAL = (
 class Vocabulary:
     """The distinct values of one or more columns, coded in the order in which they are given.
 
-    Parameters
-    ----------
-    what : str
-        What messages call a value: "class" or "group".
-    limit : int
-        The most distinct values that make sense.
-    column : str
-        Which column the first values are expected from.
-    closed : sequence, optional
-        The values there are; any other is an error.
-    scored : str
-        What says that a model gives one score a row, where that asks for two values at most.
+    ``what`` is what messages call a value (class or group), ``limit`` the most that make sense,
+    ``column`` where the first are expected from; any but those ``closed`` are an error. ``scored``
+    says that a model gives one score a row, where that asks for two values at most.
     """
 
     def __init__(

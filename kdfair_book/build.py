@@ -266,7 +266,7 @@ def say_heights(html: Path) -> None:
         print(f"  {height:6,} px  {name}{'  (too tall)' if tall else ''}", flush=True)
 
 
-def build(root: Path = ROOT, *, force: bool = False, jobs: int = 2) -> Path:
+def build(root: Path = ROOT, *, force: bool = False, jobs: int = 2, heights: bool = True) -> Path:
     """Build the book, doing only what has changed.
 
     Parameters
@@ -277,6 +277,8 @@ def build(root: Path = ROOT, *, force: bool = False, jobs: int = 2) -> Path:
         Do everything again.
     jobs
         Notebooks that run at a time.
+    heights
+        Open every page that was made in Chromium to say how tall it is.
 
     Returns
     -------
@@ -293,7 +295,7 @@ def build(root: Path = ROOT, *, force: bool = False, jobs: int = 2) -> Path:
     ran = run_notebooks(root, state, force=force, jobs=jobs)
     write_assets(root, state, force=force)
     made = make_pages(root, state, force=force)
-    if made:
+    if made and heights:
         say_heights(root / "_build" / "html")
     done = f"{ran} notebooks run, pages {'made' if made else 'unchanged'}"
     page = root / "_build" / "html" / "index.html"
@@ -305,12 +307,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``kdfair build``."""
     parser.add_argument("--force", action="store_true", help="do everything again")
     parser.add_argument("--jobs", type=int, default=2, help="notebooks that run at a time")
+    parser.add_argument(
+        "--no-heights", action="store_true", help="do not measure how tall the pages are"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     """Build the book; the exit code."""
     try:
-        build(force=args.force, jobs=args.jobs)
+        build(force=args.force, jobs=args.jobs, heights=not args.no_heights)
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

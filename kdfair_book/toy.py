@@ -1,4 +1,4 @@
-"""Distillation in the plane: networks small enough to draw, trained for real.
+"""Distillation of networks that are small enough to draw: they classify points in the plane.
 
 Points with three classes and two groups, a teacher that can bend its boundaries as it likes, and
 students that cannot. Everything is trained with numpy in float64 and published whole

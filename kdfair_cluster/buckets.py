@@ -174,6 +174,15 @@ class BucketCheckpoint(Checkpoint):
                 os.replace(aside / self.path.name, self.path)
         return super().load(**how)
 
+    def beside(self) -> list[Checkpoint]:
+        folder, _, name = self.name.rpartition("/")
+        begin, _, _ = name.rpartition("-")
+        found = [n for n in self.bucket.times(folder) if n.startswith(f"{begin}-") and n != name]
+        return [
+            BucketCheckpoint(self.bucket, f"{folder}/{other}", self.path.with_name(other), None)
+            for other in sorted(found)
+        ]
+
     def clear(self) -> None:
         super().clear()
         self.bucket.remove(self.name)

@@ -19,14 +19,14 @@ from typing import Any
 from tqdm import tqdm
 
 from kdfair_cluster import costs, ray_tasks
-from kdfair_cluster.buckets import BucketStore
+from kdfair_cluster.jobs import Job
 from kdfair_cluster.planning import Costs
-from kdfair_cluster.ray_tasks import Job
 from kdfair_cluster.schedule import Task, tasks, usual_split
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Study
 from kdfair_core.training.learners import STACK
-from kdfair_core.training.plan import Sweep
+from kdfair_core.training.plan import Sweep, checkpoint_of
+from kdfair_core.training.regroup import clear_finished
 
 HERE = "local"
 """In place of an address: start Ray on this machine."""
@@ -55,6 +55,7 @@ def run_on_ray(
     *,
     address: str = HERE,
     split: int | None = None,
+    gpus_per_teacher: int = 1,
     device: str = "auto",
     compiled: bool | None = None,
     time_limit: float | None = None,
@@ -76,6 +77,8 @@ def run_on_ray(
         Of a cluster, such as "auto" or "10.0.0.1:6379"; "local" starts Ray on this machine.
     split : int, optional
         Groups of each seed's students; by default so that the simulated schedule ends first.
+    gpus_per_teacher : int
+        Devices of one node that share each teacher.
     device, compiled, time_limit, data_root, progress
         See :func:`kdfair_core.training.study.run_study`.
 
@@ -88,15 +91,16 @@ def run_on_ray(
     with _connected(address) as ray:
         gpus = _wants_gpus(ray, device)
         devices = _devices(ray, gpus)
-        place = store.bucket.url if isinstance(store, BucketStore) else str(store.root.resolve())
-        job = Job(
+        _has_node(ray, gpus, gpus_per_teacher)
+        job = Job.of(
             study,
             profile,
-            place,
-            "cuda" if gpus else "cpu" if device == "auto" else device,
-            compiled,
-            ray_tasks.data_folder(data_root),
-            None if time_limit is None else time.time() + 60 * time_limit,
+            store,
+            device="cuda" if gpus else "cpu" if device == "auto" else device,
+            compiled=compiled,
+            data_root=data_root,
+            time_limit=time_limit,
+            gpus_per_teacher=gpus_per_teacher,
         )
         if split is None:
             split = _split(sweeps, study, profile, devices)
@@ -105,6 +109,10 @@ def run_on_ray(
         driver = _Driver(ray, job, todo, store, gpus)
         driver.run(progress=progress)
         written = len(_stored(store, sweeps) - before)
+        finished = store.names(study.name, profile)
+        for sweep in sweeps:  # what was begun in other groups
+            own = store.checkpoint(*checkpoint_of(list(sweep.students)))
+            clear_finished((own, *own.beside()), finished)
     if driver.failed:
         named = "; ".join(f"{name}: {why}" for name, why in driver.failed.items())
         raise TasksFailed(
@@ -128,9 +136,8 @@ class _Driver:
 
     def run(self, *, progress: bool) -> None:
         ray = self.ray
-        remote = ray.remote(max_retries=0, **({"num_gpus": 1} if self.gpus else {"num_cpus": 1}))(
-            _train
-        )
+        remote = ray.remote(max_retries=0)(_train)
+        kind = "num_gpus" if self.gpus else "num_cpus"
         board = _board(ray)
         waiting = list(self.todo)
         running: dict[Any, Task] = {}
@@ -146,13 +153,18 @@ class _Driver:
             desc=f"{self.job.study.name}/{self.job.profile} on {_devices(ray, self.gpus)} devices",
         ) as bar:
             while running or (waiting and not out_of_time):
-                free = _devices(ray, self.gpus) - len(running)
+                free = _devices(ray, self.gpus) - sum(map(self._takes, running.values()))
                 ready = [] if out_of_time else self._ready(waiting, running.values())
-                for task in ready[: max(free, 0)]:
+                for task in ready:
+                    takes = self._takes(task)
+                    if takes > free:  # what comes later waits too, or it would never have its turn
+                        break
+                    free -= takes
                     waiting.remove(task)
-                    running[remote.remote(self.job, task, board)] = task
+                    handed_out = remote.options(**{kind: takes}).remote(self.job, task, board)
+                    running[handed_out] = task
                 if not running:
-                    if free > 0:  # what is left waits for a teacher that failed
+                    if not ready:  # what is left waits for a teacher that failed
                         break
                     time.sleep(POLL)  # every node is gone; one may come
                     continue
@@ -175,6 +187,10 @@ class _Driver:
                 bar.write("time limit reached; run again to go on")
         for task in waiting if not out_of_time else []:
             self.failed[task.name] = "its teacher is missing"
+
+    def _takes(self, task: Task) -> int:
+        """Devices of a task."""
+        return self.job.gpus_per_teacher if task.kind == "teacher" else 1
 
     def _ready(self, waiting: list[Task], running: Any) -> list[Task]:
         """What may begin: students whose teacher is neither waiting, nor running, nor failed."""
@@ -275,6 +291,18 @@ def _wants_gpus(ray: Any, device: str) -> bool:
 
 def _devices(ray: Any, gpus: bool) -> int:
     return int(ray.cluster_resources().get("GPU" if gpus else "CPU", 0))
+
+
+def _has_node(ray: Any, gpus: bool, devices: int) -> None:
+    kind = "GPU" if gpus else "CPU"
+    most = max(
+        (int(node["Resources"].get(kind, 0)) for node in ray.nodes() if node["Alive"]), default=0
+    )
+    if devices > max(1, most):
+        raise ValueError(
+            f"gpus_per_teacher is {devices}, but no node of the cluster has more than {most} "
+            f"{kind}s: expected at most {max(1, most)}"
+        )
 
 
 @contextmanager

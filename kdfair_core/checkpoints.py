@@ -78,6 +78,12 @@ class Checkpoint:
             )
         return stored["meta"], tensors
 
+    def beside(self) -> list[Checkpoint]:
+        """The other checkpoints whose names differ only in what follows the last dash."""
+        begin, _, _ = self.path.name.rpartition("-")
+        found = sorted(self.path.parent.glob(f"{begin}-*"))
+        return [Checkpoint(path) for path in found if path != self.path]
+
     def clear(self) -> None:
         """Forget what is stored, if anything is."""
         self.path.unlink(missing_ok=True)

@@ -254,6 +254,13 @@ def _prepare_run(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
     parser.add_argument(
         "--split", type=int, metavar="N", help="with --ray, groups of each seed's students"
     )
+    parser.add_argument(
+        "--gpus-per-teacher",
+        type=int,
+        default=1,
+        metavar="N",
+        help="devices that share each teacher: GPUs, or processes on a CPU (1)",
+    )
     parser.add_argument("--publish", action="store_true", help="publish what is stored afterwards")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_places(parser)
@@ -284,7 +291,16 @@ def _train(args: argparse.Namespace, study: str, options: dict[str, Any]) -> int
     from kdfair_core import training
     from kdfair_core.training.memory import kept_memory
 
-    for name in ("device", "precision", "compiled", "together", "time_limit", "ray", "split"):
+    for name in (
+        "device",
+        "precision",
+        "compiled",
+        "together",
+        "time_limit",
+        "ray",
+        "split",
+        "gpus_per_teacher",
+    ):
         options[name] = getattr(args, name)
     places = {"store": _store(args), "data_root": args.data}
     with kept_memory():

@@ -61,7 +61,8 @@ def decoupled(
     """Decoupled knowledge distillation (Zhao et al., CVPR 2022, equation 7); as :func:`hinton`.
 
     ``target`` times the divergence of "the label or not", and ``rest`` times that among the other
-    classes: their alpha and beta, 1 and 8 for CIFAR-100. T squared is the engine's.
+    classes: their alpha and beta, 1 and 8 for CIFAR-100. The factor T squared is applied outside of
+    it.
     """
     right = F.one_hot(labels, teacher.shape[-1]).bool()
     p, q = soft_targets(teacher, temperature), soft_targets(student, temperature)
@@ -119,7 +120,7 @@ def distillation_loss(
     ----------
     student_logits : Tensor, shape [student, batch, class]
     teacher_logits : Tensor, shape [batch, class], or None
-        None where nobody is distilled: plain cross-entropy with the labels.
+        None if no student is distilled: cross-entropy with the labels.
     labels : Tensor of int, shape [batch]
     temperature, alpha, soft_factor : Tensor of shape [student], or float
         T, the weight of the soft term, and s(T): see :func:`soft_factor`. A student with
@@ -131,7 +132,7 @@ def distillation_loss(
     Returns
     -------
     Tensor, shape [student]
-        A student's loss reads no other student's logits, so the gradient of the sum is for each
+        A loss for each student, of its own logits alone: the gradient of the sum gives each student
         the gradient of its own loss.
     """
     students, batch, classes = student_logits.shape

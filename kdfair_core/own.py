@@ -60,16 +60,16 @@ def distill(
     """Distill a teacher into students at several temperatures, and measure what that changed.
 
     For each seed a student alone and one for each temperature, alpha and soft scale are trained on
-    the same batches, each as it would be alone. What is trained already, in ``runs``, is not
-    trained again; a killed or timed-out call is taken up by the next one.
+    the same batches; each comes out as if it were trained by itself. What is trained already, in
+    ``runs``, is not trained again; after a killed or timed-out call the next one resumes.
 
     Parameters
     ----------
     train, test : (x, y), torch Dataset of such pairs, or Hugging Face Dataset
         ``x``: an array or tensor ``[example, ...]``; or a tuple or dict of them, which are the
         network's several inputs. Bytes ``[example, channel, height, width]`` are images, scaled by
-        their channels' mean and deviation; everything else is shown as it is. ``y``: labels, 0 to
-        the number of classes less one, or text.
+        their channels' mean and deviation; everything else is passed on unchanged. ``y``: labels, 0
+        to the number of classes less one, or text.
     teacher : Module, callable, array, (array, array) or path
         A trained network; a function that makes one to be trained, once for each seed; or logits
         that exist already, ``[training example, class]``, with those of the test examples as a
@@ -79,15 +79,15 @@ def distill(
     groups : mapping of str to array-like [test example], optional
         Sensitive attributes; missing values are unknown.
     temperatures, alphas, soft_scales : iterable
-        Of the students; one value is a list of one.
+        Of the students; a single value is allowed.
     seeds : int or iterable of int
         How many, or which.
     null_seeds : int
-        How many further students alone: a second set that no teacher touched, to see what seeds
-        alone change.
+        A null control: how many further students are trained alone, to show what seeds alone
+        change.
     recipe, teacher_recipe : Recipe, optional
-        How students are trained, and the teacher (as they are, by default). Without one: 20 epochs
-        of SGD in one cycle, no augmentation. Crops and flips are for images; nothing else gets any.
+        Training of the students, and of the teacher (by default the same). Without one: 20 epochs
+        of SGD in one cycle, no augmentation. Crops and flips are applied to images only.
     loss : str or callable
         The soft term: a name out of ``kdfair_core.distillation.LOSSES``, or a function of
         ``(student_logits, teacher_logits, labels, temperature)`` of one student's batch that

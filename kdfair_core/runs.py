@@ -210,8 +210,8 @@ class RunStore:
     def runs(self, study: str, profile: str) -> list[Run]:
         """Return all runs of a study under a profile, every file verified (else `Damaged`).
 
-        The order is that of role, seed, soft_scale, alpha, temperature. A study that never ran has
-        none. Runs that cannot be, which earlier versions stored for seeds such as "0", are left out
+        The order is that of role, seed, soft_scale, alpha, temperature. A study that never ran
+        has none. Invalid runs, which earlier versions stored for seeds such as "0", are left out
         with a warning.
         """
         runs = []

@@ -1,8 +1,12 @@
-"""What tests of several areas share: one browser, since a process can hold only one Playwright."""
+"""What tests of several areas share: one browser, since a process can hold only one Playwright.
+
+Files with slow tests come first, so that no worker is left with one at the end.
+"""
 
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +18,17 @@ FLAGS = [
     "--disable-component-update",
     "--no-first-run",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that hold slow tests, then those that hold a browser's, then the rest."""
+    rank: dict[Path, int] = {}
+    for item in items:
+        own = (
+            0 if item.get_closest_marker("slow") else 1 if item.get_closest_marker("browser") else 2
+        )
+        rank[item.path] = min(own, rank.get(item.path, 2))
+    items.sort(key=lambda item: rank[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -92,6 +92,25 @@ def test_all_studies_give_one_row_each(sweep, monkeypatch):
     assert [row["study"] for row in sweep._apart()] == list(sweep.STUDIES)
 
 
+def test_the_reading_benchmark_runs(tmp_path):
+    content = run_benchmark("reading.py", tmp_path, "--images", "6", "--rounds", "1")
+    rows = {row["what"]: row for row in content["rows"]}
+    assert 60e3 < rows["files"]["bytes"] < 200e3 and rows["array"]["bytes"] == 3 * 224 * 224
+    assert rows["array"]["images_s"] > rows["files"]["images_s"] > 0
+    (teacher,) = (row for what, row in rows.items() if "teacher" in what)
+    assert teacher["stands_on"] == "arithmetic" and teacher["rate"] == "h100-eager"
+
+
+def test_pages_say_what_was_measured_and_what_a_bound_stands_on():
+    table, found = benchmarks.reading_table(), benchmarks._read("reading", benchmarks.FOLDER)
+    assert len(table) == 5
+    assert table["images a second"][0] == f"{found['images_s'][0]:,.0f}"
+    assert table["who"][0].startswith("one core reads") and "resnet50" in table["who"][3]
+    assert table["stands on"].str.startswith("measured").tolist() == [True] * 3 + [False] * 2
+    costs = benchmarks.ray_costs()
+    assert len(costs) == 4 and "lost" in costs["took"][3] and "nan" not in costs.to_string()
+
+
 def test_without_a_gpu_its_benchmark_says_so():
     if torch.cuda.is_available():
         pytest.skip("there is one")

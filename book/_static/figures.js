@@ -14,6 +14,7 @@
   const figures = (kdfair.figures = []);
   kdfair.repaints = [];
   const PICK = "pick_store";
+  const ENDS = 330; // pixels that a chart needs to label lines where they end
   const linked = [];
 
   const idle = window.requestIdleCallback
@@ -60,6 +61,15 @@
     return Math.max(200, Math.floor(panel.clientWidth));
   }
 
+  /** Room for a legend; where lines are labeled at their ends, whether the chart is wide enough. */
+  function fit(figure, spec, view, width) {
+    view.signal("room", width - 12);
+    if (!(spec.signals || []).some((signal) => signal.name === "ends" && signal.value)) return view;
+    const ends = width >= ENDS;
+    figure.element.classList.toggle("kd-ends", ends);
+    return view.signal("ends", ends);
+  }
+
   async function enliven(figure) {
     for (const [i, panel] of figure.panels.entries()) {
       const stage = document.createElement("div");
@@ -69,7 +79,8 @@
       const view = new vega.View(vega.parse({ ...spec, width }), {
         renderer: "svg", hover: false, logLevel: vega.Warn, tooltip,
       });
-      view.signal("dial", figure.index).signal("room", width - 12);
+      view.signal("dial", figure.index);
+      fit(figure, spec, view, width);
       await view.initialize(stage).runAsync();
       panel.replaceChildren(stage);
       figure.views.push(view);
@@ -80,7 +91,7 @@
       let last = width;
       new ResizeObserver(() => {
         const now = widthOf(panel);
-        if (now !== last && panel.clientWidth > 0) view.width((last = now)).signal("room", now - 12).runAsync();
+        if (now !== last && panel.clientWidth > 0) fit(figure, spec, view.width((last = now)), now).runAsync();
       }).observe(panel);
     }
   }
@@ -149,7 +160,7 @@
       return new XMLSerializer().serializeToString(svg);
     });
     let across = 0;
-    const key = [...figure.element.querySelectorAll(".kd-key li")].map((item) => {
+    const key = [...figure.element.querySelectorAll(":not(.kd-ends) > .kd-key li")].map((item) => {
       const line = item.querySelector("path").cloneNode();
       const text = item.textContent;
       const entry = `<g transform="translate(${across + 6},${height + 6})">` +

@@ -4,6 +4,7 @@ Each function takes published results (or the name of a study in the paper) and 
 :class:`Figure`, which shows itself.
 """
 
+from . import altair_import  # noqa: F401  (before the first import of Altair)
 from .classes import class_accuracy, disagreement
 from .figure import Figure, Panel
 from .opening import opening

@@ -65,8 +65,8 @@ class Figure:
     """Panels under one dial, with badge, caption, numbers and a text for each temperature.
 
     Shown in JupyterLab it is a Vega-Lite chart with a slider of its own. While the book is
-    built (environment variable ``KDFAIR_BOOK``) it is a ``<figure>`` that the page brings
-    alive, and that is a picture with its numbers where there is no JavaScript.
+    built (environment variable ``KDFAIR_BOOK``) it is a ``<figure>``: interactive with JavaScript,
+    a picture with its numbers without.
 
     A figure whose ``readout`` is one sentence has no dial.
 
@@ -189,6 +189,9 @@ class Figure:
         anchor = "" if self.name in _anchored else f'<span id="figure-{self.name}"></span>'
         _anchored.add(self.name)
         sized = [replace(p, height=p.height - 44) if key else p for p in self.panels]
+        if key and self._columns < 3:
+            for spec in specs:
+                _label_ends(spec)
         panels = [
             _panel_html(panel, spec, f"{identity}-{i}")
             for i, (panel, spec) in enumerate(zip(sized, specs, strict=True))
@@ -236,6 +239,13 @@ class Section(tuple):
 
         for part in self:
             display(part)
+
+
+def _label_ends(spec: dict[str, Any]) -> None:
+    """Label lines where they end; the page takes that back where the chart is too narrow."""
+    for signal in spec["signals"]:
+        if signal["name"] == "ends":
+            signal["value"] = True
 
 
 def _shared_key(specs: list[dict[str, Any]]) -> str:

@@ -29,7 +29,7 @@ def beside_paper(
     alpha: float | None = None,
     soft_scale: str | None = None,
 ) -> Figure:
-    """Our distilled students beside the paper's: change against each one's own NDS.
+    """Measured distilled students beside the paper's: change from their own student alone (NDS).
 
     Absolute numbers, which differ in scale, are in the figure's table. Parameters are those of
     :func:`.study.fairness`.
@@ -80,7 +80,8 @@ def beside_paper(
             "How much the distilled student gains or loses against the student trained without a "
             "teacher, in percentage points: here, and as the paper reports. Zero is no change. "
             "The two differ in size, data or training, so *compare the shapes, not the heights*; "
-            "the absolute numbers, with standard deviations over seeds, are in the table. "
+            "the absolute numbers, with standard deviations over seeds, are in the table. EOD and "
+            "DPD are as measured, not bias-corrected, as the paper's are. "
             + collapsed.caption(fallen)
         ),
         badge=results.profile,

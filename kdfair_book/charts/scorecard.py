@@ -22,6 +22,10 @@ SIGNS = {
     "not measured": "–",
 }
 
+#: The same where a study is not in the paper's regime: no check and no cross beside the paper's
+#: claim, since such a verdict speaks of the study alone.
+APART = {"holds": "●", "fails": "○"}
+
 ASKED = {"classes": "ten classes or more", "groups": "groups of people or things"}
 
 PAPER_COLUMN = "the paper's own tables"
@@ -46,6 +50,7 @@ _STYLE = """<style>
 .kd-score small { display: block; font-size: 0.7rem; opacity: 0.85; }
 .kd-holds { color: var(--kd-ds, #0b62a5); font-weight: 700; white-space: nowrap; }
 .kd-fails { color: var(--kd-mark, #a8124f); font-weight: 700; white-space: nowrap; }
+.kd-elsewhere.kd-holds, .kd-elsewhere.kd-fails { color: var(--kd-ink, #1f2730); }
 .kd-undecided, .kd-not-measured { color: var(--kd-muted, #4f5964); white-space: nowrap; }
 .kd-reasons details { border-top: 1px solid var(--kd-grid, #8888); padding: 0.3rem 0; margin: 0; }
 .kd-reasons summary { cursor: pointer; }
@@ -124,14 +129,17 @@ class Scorecard:
         if self.pooled is None:
             return ""
         rows = self.pooled[self.pooled["claim"] == claim.id]
+        mine = self.frame[(self.frame["claim"] == claim.id) & (self.frame["profile"] != "")]
+        apart = len(mine) > 0 and all(map(elsewhere, mine.to_dict("records")))
+        signs, kind = (SIGNS | APART, " kd-elsewhere") if apart else (SIGNS, "")
         lines = []
         for row in rows.to_dict("records"):
             family = f"{row['profile']}, " if rows["profile"].nunique() > 1 else ""
             for which, said in POOLED.items():
                 word, why = row[f"verdict_{which}"], escape(pooled_numbers(row, which))
-                small = ", too small to matter" if too_small(row, which) else ""
+                small = f", {row[f'addition_{which}']}".rstrip(", ")
                 lines.append(
-                    f'<div><span class="kd-{word}" title="{why}">{SIGNS[word]} {word}</span>'
+                    f'<div><span class="kd-{word}{kind}" title="{why}">{signs[word]} {word}</span>'
                     f"<small>{family}{said}{small}</small></div>"
                 )
         return f"<td>{''.join(lines) or NOT_POOLED}</td>"
@@ -157,13 +165,14 @@ class Scorecard:
     def _verdict(self, row: dict) -> str:
         """One verdict, with its attribute, linked to the study's page; the numbers on hover."""
         word, why = row["verdict"], escape(numbers(row))
-        text = f"{SIGNS[word]} {word}"
-        kind = f'class="kd-{word.replace(" ", "-")}" title="{why}"'
+        text, apart = said(row), " kd-elsewhere" if elsewhere(row) else ""
+        kind = f'class="kd-{word.replace(" ", "-")}{apart}" title="{why}"'
         by = escape(str(row["attribute"]).replace("_", " "))
         lacks = row.get("missing")
         if lacks is not None and word == "undecided":
             by += f"{': ' if by else ''}{escape(lacks.short)}"
         company = "; a training collapsed" if "collapsed" in str(row["why"]) else ""
+        by = "; ".join(filter(None, [by, row["addition"] if word == "holds" else ""]))
         about = f"<small>{by}{company}</small>" if by or company else ""
         page = "" if word == "not measured" or row["study"] == "all" else study_page(row["study"])
         if not page:
@@ -207,6 +216,19 @@ class Reasons:
         return repr(Scorecard(self.frame))
 
 
+def elsewhere(row: dict) -> bool:
+    """Whether a verdict is of a study that is not in the paper's regime."""
+    return bool(row.get("regime")) and row["regime"] != "the paper's regime"
+
+
+def said(row: dict) -> str:
+    """A verdict with its sign, by whether it can speak of the paper."""
+    word = row["verdict"]
+    if elsewhere(row) and word in APART:
+        return f"{APART[word]} {word}"
+    return f"{SIGNS[word]} {word}"
+
+
 REASON_COLUMNS = ("study", "verdict", "numbers", "p, corrected", "effect", "what would decide it")
 
 
@@ -216,7 +238,7 @@ def _reason(row: dict) -> str:
     lacks = row.get("missing")
     measured = not np.isnan(row["p_value"])
     cells = [
-        f"{SIGNS[row['verdict']]} {row['verdict']}",
+        said(row) + f", {row['addition']}".rstrip(", "),
         str(row["why"]),
         f"{row['p_adjusted']:.2g}" if measured else "–",
         effect(row) if measured else "–",
@@ -232,15 +254,9 @@ def _reason(row: dict) -> str:
 def pooled_numbers(row: dict, which: str) -> str:
     """What a pooled verdict rests on; ``which`` is a key of :data:`POOLED`."""
     shown = effect(row | {"low": row[f"low_{which}"], "high": row[f"high_{which}"]})
-    small = "; smaller than what would matter" if too_small(row, which) else ""
+    small = f"; {row[f'addition_{which}']}".rstrip("; ")
     p = row[f"p_value_{which}"]
     return f"effect {shown}, p = {p:.2g}, {row['studies']} studies, {row['cells']} cells{small}"
-
-
-def too_small(row: dict, which: str) -> bool:
-    """Whether a pooled effect is there, but its interval ends below what would matter."""
-    smallest = claims.get(row["claim"]).smallest
-    return bool(row[f"verdict_{which}"] == "holds" and row[f"high_{which}"] < smallest)
 
 
 def p_value(p: float) -> str:
@@ -288,9 +304,10 @@ def numbers(row: dict) -> str:
     against = f" ({opposite:.2g} for the opposite)" if opposite <= claims.LEVEL else ""
     lacks = row.get("missing")
     missing = f"; what would decide it: {lacks}" if lacks is not None else ""
+    small = f"; {row['addition']}".rstrip("; ")
     return (
         f"{row['why']}; p = {row['p_adjusted']:.2g} after correction{against}, effect "
-        f"{effect(row)}, n = {row['n']:.0f}{missing}"
+        f"{effect(row)}, n = {row['n']:.0f}{small}{missing}"
     )
 
 

@@ -35,7 +35,8 @@ def params(
 ) -> list[alt.Parameter]:
     """The three signals of the dial; with ``slider``, an input under the chart.
 
-    A fourth signal, ``room``, is the width that a chart has for its legend, in pixels.
+    A fourth signal, ``room``, is the width that a chart has for its legend, in pixels; a fifth,
+    ``ends``, says whether lines are labeled where they end instead.
     """
     at = position(temperatures, start)
     bind = alt.binding_range(min=0, max=len(temperatures) - 1, step=1, name="Temperature, place ")
@@ -44,4 +45,5 @@ def params(
         alt.param(name="temperatures", value=[float(t) for t in temperatures]),
         alt.param(name="T", expr="temperatures[dial]"),
         alt.param(name="room", value=room - LEGEND_MARGIN),
+        alt.param(name="ends", value=False),
     ]

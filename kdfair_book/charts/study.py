@@ -323,6 +323,18 @@ def _counts_table(counts: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def unfairness_scale(results: Results) -> str:
+    """What a value of individual unfairness means, in a sentence."""
+    told = [
+        f"{evidence.dealt_at_random(results, space):.3g} ({DISTANCES[space]})"
+        for space in results.features
+    ]
+    return (
+        "The scale: 0 is a model that answers the same to everyone; the student alone's own "
+        f"answers, dealt out to the examples at random, have {' and '.join(told)}."
+    )
+
+
 def individual_fairness(
     results: Results,
     *,
@@ -381,7 +393,7 @@ def individual_fairness(
         caption=(
             "How much the predicted probabilities change between two examples, divided by the "
             "(cosine) distance of the examples. *Lower: similar examples get more similar "
-            "answers.* " + collapsed.caption(fallen)
+            f"answers.* {unfairness_scale(results)} " + collapsed.caption(fallen)
         ),
         method=(
             "Mean over pairs of test examples. Bands are 95 % intervals over examples and seeds. "

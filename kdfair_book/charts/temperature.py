@@ -12,6 +12,9 @@ from . import signals, theme
 #: The axis: a log scale holds 1..10 and 20, 30, 40 without crowding either end.
 ROOM = (0.92, 1.1)
 
+#: Pixels that a label needs in height, and that a plot has at least.
+LINE, PLOT = 13, 150
+
 #: Labels of the ticks; those between would run into each other on a narrow page.
 TICK_LABEL = "indexof([6, 8, 9, 30], datum.value) < 0 ? format(datum.value, 'd') : ''"
 
@@ -190,7 +193,7 @@ def against_temperature(
     zero: bool = False,
     seeds: pd.DataFrame | None = None,
 ) -> Any:
-    """Lines over the temperature, level lines for what has none, and the dial's place.
+    """Lines against temperature, level lines for models without one, and the dial's place.
 
     Parameters
     ----------
@@ -282,7 +285,43 @@ def against_temperature(
         levels.mark_rule(strokeWidth=2).encode(y=y, tooltip=hover, **stroked),
         curves.mark_line(strokeWidth=2).encode(x=x, y=y, **stroked),
     ]
-    return alt.layer(*below, *between, *above)
+    return alt.layer(*below, *between, *above, *_ends(frame, names, scale, y_title))
+
+
+def _ends(frame: pd.DataFrame, names: Sequence[str], scale: alt.Scale, title: str) -> list[Any]:
+    """The name of each line right of the chart, where it ends; shown if the signal says so."""
+    low, high = nice_ends(*scale["domain"])
+    last = frame.sort_values("T", na_position="first").groupby("series")["mean"].last()
+    at = apart([float(last[name]) for name in names], low, high)
+    marks = []
+    for name, y in zip(names, at, strict=True):
+        mark = alt.Chart(rows_csv({"at": [y]})).mark_text(
+            align="left",
+            baseline="middle",
+            dx=6,
+            text=alt.ExprRef(f"ends ? {theme.AT_END.get(name, name)!r} : ''"),
+            color=theme.LIGHT[theme.SERIES[name][0]],
+        )
+        where = alt.Y("at:Q", title=title, scale=scale)
+        marks.append(mark.encode(x=alt.value("width"), y=where))
+    return marks
+
+
+def apart(values: Sequence[float], low: float, high: float) -> list[float]:
+    """Where labels stand that belong at ``values`` on an axis: near them, none on another."""
+    gap = (high - low) * LINE / PLOT
+    order = sorted(range(len(values)), key=lambda k: values[k])
+    placed = [min(max(values[k], low), high) for k in order]
+    for k in range(1, len(placed)):
+        placed[k] = max(placed[k], placed[k - 1] + gap)
+    if placed and placed[-1] > high:
+        placed[-1] = high
+        for k in range(len(placed) - 2, -1, -1):
+            placed[k] = min(placed[k], placed[k + 1] - gap)
+    found = [0.0] * len(values)
+    for k, y in zip(order, placed, strict=True):
+        found[k] = y
+    return found
 
 
 def nice_ends(low: float, high: float) -> tuple[float, float]:

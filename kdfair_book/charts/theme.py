@@ -74,6 +74,9 @@ IN_FULL = {
     "#TC": "#TC: teacher, distilled",
 }
 
+#: Series -> its label where a line ends, if that is shorter.
+AT_END = {"distilled, with T²": "with T²", "distilled, without T²": "without T²"}
+
 #: Where a number comes from -> what the badge says.
 BADGES = {
     "reported": "reported by the paper",

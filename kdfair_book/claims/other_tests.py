@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from kdfair_book.claims.registry import CLAIMS, get
-from kdfair_book.claims.scoring import LEVEL, verdict
+from kdfair_book.claims.scoring import LEVEL, with_verdicts
 from kdfair_book.evidence import other_tests as other
 from kdfair_book.evidence.claim_tests import EXTREME, Finding
 from kdfair_book.evidence.sweep import PAPER_RANGE, NotThere, Sweep
@@ -35,8 +35,8 @@ TESTS: dict[str, tuple[str, Callable[[Sweep], Finding]]] = {
 }
 """Claim: what the other test looks at, and the test."""
 
-COLUMNS = ["claim", "study", "profile", "alpha", "soft_scale", "test", "verdict", "p_value"]
-COLUMNS += ["p_adjusted", "p_opposite_adjusted", "effect", "low", "high", "why"]
+COLUMNS = ["claim", "study", "profile", "alpha", "soft_scale", "test", "verdict", "addition"]
+COLUMNS += ["p_value", "p_adjusted", "p_opposite_adjusted", "effect", "low", "high", "why"]
 COLUMNS += ["plain_verdict", "plain_p_adjusted", "plain_effect"]
 
 
@@ -57,10 +57,10 @@ def by_other_tests(
     -------
     pandas.DataFrame
         A row a claim, study, profile and setting: ``claim``, ``study``, ``profile``, ``alpha``,
-        ``soft_scale``, ``test`` ("paired classes" or "probabilities"), ``verdict``, ``p_value``,
-        ``p_adjusted``, ``p_opposite_adjusted`` (Holm as on the scorecard), ``effect``, ``low``,
-        ``high``, ``why``; and of the plain test ``plain_verdict``, ``plain_p_adjusted``,
-        ``plain_effect``.
+        ``soft_scale``, ``test`` ("paired classes" or "probabilities"), ``verdict``, ``addition``,
+        ``p_value``, ``p_adjusted``, ``p_opposite_adjusted`` (Holm as on the scorecard),
+        ``effect``, ``low``, ``high``, ``why``; and of the plain test ``plain_verdict``,
+        ``plain_p_adjusted``, ``plain_effect``.
     """
     rows = []
     for row in card[card["verdict"] != "not measured"].to_dict("records"):
@@ -82,13 +82,7 @@ def by_other_tests(
     by_family = frame.groupby(["claim", "profile", "alpha", "soft_scale"], dropna=False)
     for name, adjusted in (("p_value", "p_adjusted"), ("p_opposite", "p_opposite_adjusted")):
         frame[adjusted] = by_family[name].transform(lambda p: holm(p.to_numpy(dtype=float)))
-    frame["verdict"] = [
-        verdict(p, opposite, high, get(claim).smallest, level=level)
-        for claim, p, opposite, high in zip(
-            *(frame[k] for k in ("claim", "p_adjusted", "p_opposite_adjusted", "high")),
-            strict=True,
-        )
-    ]
+    frame = with_verdicts(frame, [get(claim).smallest for claim in frame["claim"]], level=level)
     order = {claim.id: k for k, claim in enumerate(CLAIMS)}
     frame = frame.sort_values("claim", key=lambda c: c.map(order), kind="stable")
     return frame[COLUMNS].reset_index(drop=True)

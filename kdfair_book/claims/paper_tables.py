@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book.claims.registry import CLAIMS, get
-from kdfair_book.claims.scoring import LEVEL, verdict
+from kdfair_book.claims.scoring import LEVEL, with_verdicts
 from kdfair_book.evidence import printed
 from kdfair_book.evidence.trends import holm
 
 TREND_OF_MEANS = ("dpd-falls", "eod-falls", "dpd-reverses", "eod-reverses")
 """Claims whose effect is measured in points here, and in rank correlations on our runs."""
 
-COLUMNS = ["claim", "study", "attribute", "verdict", "p_value", "p_adjusted"]
+COLUMNS = ["claim", "study", "attribute", "verdict", "addition", "p_value", "p_adjusted"]
 COLUMNS += ["p_opposite_adjusted", "effect", "low", "high", "why"]
 
 
@@ -33,7 +33,7 @@ def paper_tables(*, level: float = LEVEL, as_errors: bool = False) -> pd.DataFra
     -------
     pandas.DataFrame
         A row a claim, study and attribute: ``claim``, ``study`` ("all" for claims about all
-        studies), ``attribute``, ``verdict``, ``p_value``, ``p_adjusted`` and
+        studies), ``attribute``, ``verdict``, ``addition``, ``p_value``, ``p_adjusted`` and
         ``p_opposite_adjusted`` (Holm over the rows of a claim), ``effect``, ``low``, ``high``
         (positive where the claim is right; shares and differences as fractions) and ``why``.
     """
@@ -49,12 +49,4 @@ def paper_tables(*, level: float = LEVEL, as_errors: bool = False) -> pd.DataFra
     smallest = [
         np.nan if claim in TREND_OF_MEANS else get(claim).smallest for claim in frame["claim"]
     ]
-    frame["verdict"] = [
-        verdict(p, opposite, high, least, level=level)
-        for p, opposite, high, least in zip(
-            *(frame[name] for name in ("p_adjusted", "p_opposite_adjusted", "high")),
-            smallest,
-            strict=True,
-        )
-    ]
-    return frame[COLUMNS]
+    return with_verdicts(frame, smallest, level=level)[COLUMNS]

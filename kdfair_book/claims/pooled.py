@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from kdfair_book.claims.registry import CLAIMS, get
-from kdfair_book.claims.scoring import LEVEL, verdict
+from kdfair_book.claims.scoring import LEVEL, addition, verdict
 from kdfair_book.evidence import pooling
 from kdfair_book.evidence.pooling import Part, Pooled
 
@@ -22,7 +22,7 @@ COUNTS = ("sc-rises", "tc-falls", "sc-reverses", "tc-reverses")
 
 COLUMNS = ["claim", "profile", "alpha", "soft_scale", "studies", "cells", "effect"]
 COLUMNS += [f"{name}_{which}" for which in ("these", "like") for name in
-            ("low", "high", "p_value", "p_opposite", "verdict")]  # fmt: skip
+            ("low", "high", "p_value", "p_opposite", "verdict", "addition")]  # fmt: skip
 COLUMNS += ["q", "q_p_value", "i2", "tau"]
 
 
@@ -40,9 +40,10 @@ def pooled(card: pd.DataFrame, *, level: float = LEVEL) -> pd.DataFrame:
     pandas.DataFrame
         A row a claim, profile and setting with two studies or more: ``claim``, ``profile``,
         ``alpha``, ``soft_scale``, ``studies`` and ``cells`` (how many), ``effect`` (the mean over
-        studies); then ``low``, ``high`` (95 %), ``p_value``, ``p_opposite`` and ``verdict``, each
-        with the endings ``_these`` (these studies) and ``_like`` (studies like these); ``q``,
-        ``q_p_value``, ``i2`` and ``tau`` of their heterogeneity. NaN where a test gives none.
+        studies); then ``low``, ``high`` (95 %), ``p_value``, ``p_opposite``, ``verdict`` and
+        ``addition``, each with the endings ``_these`` (these studies) and ``_like`` (studies like
+        these); ``q``, ``q_p_value``, ``i2`` and ``tau`` of their heterogeneity. NaN where a test
+        gives none.
     """
     measured = card[(card["verdict"] != "not measured") & (card["study"] != "all")]
     rows = []
@@ -72,9 +73,9 @@ def _pool(claim: str, cells: pd.DataFrame, level: float) -> dict[str, Any]:
         low, high = ends if get(claim).shares else np.clip(ends, -1, 1)
         row |= {f"low_{which}": low, f"high_{which}": high}
         row |= {f"{name}_{which}": getattr(found, name) for name in ("p_value", "p_opposite")}
-        row[f"verdict_{which}"] = verdict(
-            found.p_value, found.p_opposite, found.high, smallest, level=level
-        )
+        rest = found.p_opposite, found.high, smallest
+        word = verdict(found.p_value, *rest, level=level)
+        row |= {f"verdict_{which}": word, f"addition_{which}": addition(word, *rest, level=level)}
     return row | {
         "q": spread.q, "q_p_value": spread.p_value, "i2": spread.i2, "tau": spread.tau
     }  # fmt: skip

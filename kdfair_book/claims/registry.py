@@ -36,8 +36,8 @@ class Claim:
     effect : str
         What the effect is, and its unit; positive where the claim is right.
     smallest : float
-        The smallest effect that would matter: an interval that ends below it makes the claim fail.
-        NaN: the test gives no interval, and only the opposite makes the claim fail.
+        The smallest effect that would matter: with no direction shown, an interval that ends below
+        it makes the claim fail. NaN: the test gives no interval, and only the opposite does.
     asks : str
         Of which studies: "classes" (ten classes or more), "groups" (sensitive attributes) or
         "studies" (all studies together).

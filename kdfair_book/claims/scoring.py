@@ -21,6 +21,8 @@ LEVEL = 0.05
 
 VERDICTS = ("holds", "fails", "undecided", "not measured")
 
+SMALL, NOTHING = "too small to matter", "nothing that would matter"
+
 CLASSES_FROM = 10
 """Claims about how many classes are affected are asked of studies with at least this many."""
 
@@ -32,6 +34,7 @@ COLUMNS = [
     "alpha",
     "soft_scale",
     "verdict",
+    "addition",
     "statistic",
     "p_value",
     "p_adjusted",
@@ -69,6 +72,50 @@ def verdict(
     return "undecided"
 
 
+def addition(
+    word: str, p_opposite: float, high: float, smallest: float, *, level: float = LEVEL
+) -> str:
+    """What the size of the effect adds to a verdict, which is about its direction.
+
+    Parameters
+    ----------
+    word : str
+        From :func:`verdict`; the other parameters are the same.
+
+    Returns
+    -------
+    str
+        If the interval ends below the smallest effect that would matter: :data:`SMALL` for a claim
+        that holds, :data:`NOTHING` for one that fails without its opposite being shown; else "".
+    """
+    if not high < smallest:
+        return ""
+    return SMALL if word == "holds" else NOTHING if word == "fails" and p_opposite > level else ""
+
+
+def with_verdicts(
+    frame: pd.DataFrame, smallest: Sequence[float], *, level: float = LEVEL
+) -> pd.DataFrame:
+    """A frame with ``verdict`` and ``addition``, out of its corrected p-values and intervals.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        With ``p_adjusted`` (NaN: not measured), ``p_opposite_adjusted`` and ``high``.
+    smallest : sequence of float
+        Of each row.
+    level : float
+    """
+    rows = []
+    numbers = frame[["p_adjusted", "p_opposite_adjusted", "high"]].astype(float).to_numpy()
+    for (p, opposite, high), least in zip(numbers, smallest, strict=True):
+        word = verdict(p, opposite, high, least, level=level)
+        more = addition(word, opposite, high, least, level=level)
+        rows.append(("not measured", "") if np.isnan(p) else (word, more))
+    columns = dict(zip(("verdict", "addition"), zip(*rows, strict=True), strict=True))
+    return frame.assign(**columns)
+
+
 def check(
     results: Results, *, alpha: float | None = None, soft_scale: str | None = None
 ) -> pd.DataFrame:
@@ -104,7 +151,7 @@ def check(
             continue
         rows += [row | _fields(finding) for finding in measured]
     return pd.DataFrame(rows, columns=COLUMNS[: COLUMNS.index("why") + 1]).drop(
-        columns=["verdict", "p_adjusted", "p_opposite_adjusted"]
+        columns=["verdict", "addition", "p_adjusted", "p_opposite_adjusted"]
     )
 
 
@@ -152,6 +199,7 @@ def scorecard(
     pandas.DataFrame
         A row a claim, study, profile, attribute and setting: ``claim``, ``study``, ``profile`` (""
         where nothing was measured), ``attribute``, ``alpha``, ``soft_scale``, ``verdict``,
+        ``addition`` (of :func:`addition`),
         ``statistic``, ``p_value``, ``p_adjusted`` (Holm over the studies and attributes of a
         claim, profile and setting), ``p_opposite`` and ``p_opposite_adjusted``, ``effect``,
         ``low``, ``high``, ``n``, ``by_seed`` (the effect of each seed, where it has one), ``why``
@@ -194,14 +242,7 @@ def _decided(frame: pd.DataFrame, level: float) -> pd.DataFrame:
         )
     known = {claim.id: claim for claim in CLAIMS}
     frame["figure"] = [known[claim].figure for claim in frame["claim"]]
-    smallest = [known[claim].smallest for claim in frame["claim"]]
-    tested = ("p_adjusted", "p_opposite_adjusted", "high")
-    frame["verdict"] = [
-        "not measured" if np.isnan(p) else verdict(p, opposite, high, least, level=level)
-        for p, opposite, high, least in zip(
-            *(frame[name].astype(float) for name in tested), smallest, strict=True
-        )
-    ]
+    frame = with_verdicts(frame, [known[claim].smallest for claim in frame["claim"]], level=level)
     order = {claim.id: k for k, claim in enumerate(CLAIMS)}
     frame = frame.sort_values("claim", key=lambda c: c.map(order), kind="stable")
     return frame[COLUMNS].reset_index(drop=True)

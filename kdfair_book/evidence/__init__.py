@@ -20,6 +20,7 @@ from kdfair_book.evidence.group import (
     signed_gaps,
 )
 from kdfair_book.evidence.individual import (
+    dealt_at_random,
     individual_by_run,
     individual_intervals,
     softening_curve,
@@ -37,6 +38,7 @@ __all__ = [
     "affected_classes_test",
     "affected_trend",
     "class_effects",
+    "dealt_at_random",
     "disagreement_reduction",
     "fairness_by_run",
     "fairness_differences",

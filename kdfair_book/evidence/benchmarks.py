@@ -7,6 +7,8 @@ python benchmarks/arrangements.py --json data/benchmarks/arrangements.json
 python benchmarks/peers.py --json data/benchmarks/peers.json
 python benchmarks/gpu.py --json data/benchmarks/gpu.json     on a GPU
 kdfair plan --rate h100-stacked --json data/benchmarks/scaling.json
+python benchmarks/reading.py --json data/benchmarks/reading.json
+python benchmarks/cluster.py --json data/benchmarks/cluster.json
 
 "h100" was measured elsewhere, by scripts that are not the project's; those of its rows that the
 page shows have a "way".
@@ -47,6 +49,50 @@ def scaling(folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
     it stands on.
     """
     return _read("scaling", folder)
+
+
+def reading_table(folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
+    """Images a second that one reader feeds, and that a GPU eats, in words for a page."""
+    found = _read("reading", folder)
+    about = found.attrs
+    names = {
+        "files": "one core reads: JPEG files",
+        "packing": "one core packs: JPEG files into the array",
+        "array": "one core reads: the packed array, in memory",
+    }
+    here = f"measured: {about['processor']}, {about['recorded']}"
+    bound = "not timed: multiply-adds at the rate of the measured row of an H100 (a bound)"
+    why = {"measured": here, "arithmetic": bound, "layers": "scaled by layers, of an H100"}
+    eats = "one GPU eats: " + found["what"]
+    return pd.DataFrame(
+        {
+            "who": found["what"].map(names).fillna(eats),
+            "images a second": found["images_s"].map("{:,.0f}".format),
+            "KB an image": (found["bytes"] / 1e3).map("{:.0f}".format),
+            "stands on": found["stands_on"].map(why),
+        }
+    )
+
+
+def ray_costs(folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
+    """What Ray costs on one machine and a killed node costs, in words for a page."""
+    found = _read("cluster", folder)
+    about = found.attrs
+    names = {
+        "one process": "one process",
+        "started": "on Ray, which the command starts",
+        "there": "on Ray that is there, two nodes of one core",
+    }
+    study = f"{about['study']}/{about['profile']}, "
+    seconds = found["seconds"].map("{:.0f} s".format)
+    lost = found["lost_s"].map("{:.0f} s".format) + " lost, "
+    lost += found["redone_s"].map("{:.0f} s".format) + " of them steps made anew"
+    killed = found["what"] == "a node killed"
+    what = (study + found["what"].map(names)).where(~killed, "a node killed in the middle")
+    load = found["load"].map("{:.0f}".format)
+    return pd.DataFrame(
+        {"what": what, "took": seconds.where(~killed, lost), "the machine's load beside": load}
+    )
 
 
 def _read(name: str, folder: str | os.PathLike[str]) -> pd.DataFrame:

@@ -46,8 +46,8 @@ def chance_count(n_classes: int, level: float = 0.05, *, confidence: float = 0.9
     level : float
         Level of each test.
     confidence : float
-        Probability, at least, of the interval: between the quantiles of the binomial
-        distribution that leave at most half the rest on either side.
+        The interval holds the count with at least this probability; its ends are quantiles of the
+        binomial distribution, with equal tails.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def count_significant(a: ArrayLike, b: ArrayLike, *, level: float = 0.05) -> Any
 def permutation_test(
     a: ArrayLike, b: ArrayLike, *, level: float = 0.05, seed: int = 0
 ) -> CountTest:
-    """Is the number of significant classes more than permuted runs give?
+    """Permutation test: are more classes significant than when runs are split at random?
 
     If runs of a and b are exchangeable (nothing differs), every way to split them into two sides
     is as likely as the one observed. With five runs on each side there are 252.

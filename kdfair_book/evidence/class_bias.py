@@ -61,8 +61,10 @@ def affected_classes_test(
     rng = np.random.default_rng(seed)
     rows = np.broadcast_to(np.arange(n_roles), (n_seeds, n_roles))
     orders = [rows, *(rng.permuted(rows, axis=1) for _ in range(n_permutations - 1))]
-    counts = np.array(
-        [_mean_count(students[np.arange(n_seeds)[:, None], order], level) for order in orders]
+    by_seed = np.arange(n_seeds)[:, None]
+    parts = range(0, len(orders), 100)  # as many at a time as keep their arrays small
+    counts = np.concatenate(
+        [_mean_counts(students[by_seed, orders[i : i + 100]], level) for i in parts]
     )
     return Uneven(
         observed=float(counts[0]),
@@ -193,10 +195,14 @@ def class_effects(sweep: Sweep, comparison: str, temperature: float) -> pd.DataF
     return frame
 
 
-def _mean_count(students: NDArray[np.float64], level: float) -> float:
-    """Mean number of significant classes of every other role against the first."""
-    reference, others = students[:, :1], students[:, 1:]
-    return float(np.mean(count_significant(reference, others, level=level)))
+def _mean_counts(students: NDArray[np.float64], level: float) -> NDArray[np.float64]:
+    """Mean number of significant classes of every other role against the first.
+
+    ``students`` is ``[permutation, seed, role, class]``; the answer ``[permutation]``.
+    """
+    runs = students.swapaxes(0, 1)  # [seed, permutation, role, class]
+    counts = count_significant(runs[:, :, :1], runs[:, :, 1:], level=level)
+    return counts.mean(axis=-1)
 
 
 def _by_run(sweep: Sweep, name: str, measure: object) -> pd.DataFrame:

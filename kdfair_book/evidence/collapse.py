@@ -15,7 +15,7 @@ SHARE = 2 / 3
 def collapsed(accuracy: ArrayLike) -> NDArray[np.bool_]:
     """Which runs collapsed: they ended below two thirds of the median accuracy.
 
-    The limit is this project's own; the spread between sound trainings stays far from it. One
+    The limit is this project's own; trainings that did not collapse stay far above it. One
     collapsed run makes the spread between seeds so large that tests over seeds detect little.
 
     Parameters

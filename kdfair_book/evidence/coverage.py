@@ -105,7 +105,7 @@ def simulate_coverage(
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How often intervals for DPD hold the truth.
+    """Coverage of intervals for DPD (demographic parity difference), by simulation.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def simulate_coverage(
     methods : sequence of str
         "inversion": :class:`FairnessBootstrap`, what this project reports. "percentile": the
         middle of the resampled values. "seeds": mean plus and minus Student's t times the standard
-        error between seeds, the test set taken as given.
+        error between seeds, for this test set.
     n_studies : int
         Simulated studies of each world.
     n_boot, level, seed

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from kdfair_book import paper
 from kdfair_book.evidence.chance import chance_count
-from kdfair_book.evidence.group import bootstrap
-from kdfair_book.evidence.individual import pairs_of
+from kdfair_book.evidence.group import all_models, position
+from kdfair_book.evidence.individual import dealt_at_random, pairs_of
 from kdfair_book.evidence.regime import regime
 from kdfair_book.evidence.softening import softmax
 from kdfair_book.evidence.sweep import Sweep
@@ -50,8 +50,8 @@ def effects(found: Sweep, *, n_boot: int = N_BOOT, seed: int = 0) -> pd.DataFram
         "nds", "ds", or "difference": DS less NDS), ``T`` (NaN for teacher and NDS), ``value``,
         ``low`` and ``high`` (95 %), ``raw`` (as measured, where ``value`` is corrected),
         ``chance`` and ``chance_high`` (what is expected where nothing differs, and its upper
-        97.5 % point for counts) and ``paper`` (the paper's number). Fractions; #SC, #TC and the
-        individual measure as they are.
+        97.5 % point for counts; of individual unfairness, that of answers dealt at random) and
+        ``paper`` (the paper's number). Fractions; #SC, #TC and the individual measure as they are.
     """
     found.need_seeds()
     rows = [*_shares(found, seed), *_counts(found)]
@@ -135,18 +135,17 @@ def _counts(found: Sweep) -> list[dict[str, Any]]:
 
 
 def _groups(found: Sweep, attribute: str, n_boot: int, seed: int) -> list[dict[str, Any]]:
-    models = _models(found)
-    boot = bootstrap(
-        found.results, attribute, [runs for _, _, runs in models], n_boot=n_boot, seed=seed
-    )
+    boot, models = all_models(found.results, attribute, n_boot=n_boot, seed=seed)
+    alone = position(models, found, "nds")
     rows = []
     for metric in ("dpd", "eod"):
-        for k, (role, t, _) in enumerate(models):
+        for role, t, _ in _models(found):
+            k = position(models, found, role, t)
             one = boot.interval(k, metric)
             row = _row(metric, attribute, role, t, one["corrected"], one["low"], one["high"])
             rows.append(row | {"raw": one["value"], "chance": one["chance"]})
             if role == "ds":
-                two = boot.difference(k, 1, metric)
+                two = boot.difference(k, alone, metric)
                 ends = (two["corrected"], two["low"], two["high"])
                 row = _row(metric, attribute, "difference", t, *ends)
                 rows.append(row | {"raw": two["difference"]})
@@ -162,12 +161,14 @@ def _individual(found: Sweep, space: str, n_boot: int, seed: int) -> list[dict[s
         return []
     scores = [softmax(logits[runs].astype(float)) for _, _, runs in models]
     pairs = pairs_of(found, space, seed=seed)
+    at_random = dealt_at_random(found.results, space, seed=seed)
     boot = UnfairnessBootstrap(scores, pairs, n_boot=min(n_boot, 500), seed=seed)
     roles = [role for role, _, _ in models]
     rows = []
     for k, (role, t, _) in enumerate(models):
         one = boot.interval(k)
-        rows.append(_row("individual", space, role, t, one["value"], one["low"], one["high"]))
+        row = _row("individual", space, role, t, one["value"], one["low"], one["high"])
+        rows.append(row | {"chance": at_random})
         if role == "ds" and "nds" in roles:
             two = boot.difference(k, roles.index("nds"))
             ends = (two["difference"], two["low"], two["high"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from kdfair_core.metrics.fairness import odds_rates, selection_rates
 from kdfair_core.results import Results
 
 METRICS = ("accuracy", "dpd", "eod")
+SETTING = ["role", "temperature", "alpha", "soft_scale"]
 
 
 def group_rates(
@@ -27,7 +29,7 @@ def group_rates(
     group_names: Sequence[Any] | None = None,
     class_names: Sequence[Any] | None = None,
 ) -> pd.DataFrame:
-    """The rates of each group behind DPD and EOD, for one count table.
+    """Rates of each group for one count table: DPD and EOD are their largest differences.
 
     Returns
     -------
@@ -80,6 +82,35 @@ def bootstrap(
     )
 
 
+@lru_cache(maxsize=4)
+def all_models(
+    results: Results, attribute: str, *, n_boot: int = N_BOOT, seed: int = 0
+) -> tuple[FairnessBootstrap, pd.DataFrame]:
+    """One resampled test set for every model of a study, so that all that is shown of it agrees.
+
+    Returns
+    -------
+    FairnessBootstrap
+    pandas.DataFrame
+        ``role``, ``temperature``, ``alpha``, ``soft_scale`` of each model, in the order of the
+        bootstrap. Diverged runs are left out.
+    """
+    runs = results.runs[~results.runs["diverged"]]
+    grouped = list(runs.groupby(SETTING, dropna=False, sort=False))
+    positions = [rows["run"].to_numpy() for _, rows in grouped]
+    boot = bootstrap(results, attribute, positions, n_boot=n_boot, seed=seed)
+    return boot, pd.DataFrame([key for key, _ in grouped], columns=SETTING)
+
+
+def position(models: pd.DataFrame, sweep: Sweep, role: str, temperature: float = np.nan) -> int:
+    """Where a sweep's model stands among :func:`all_models`."""
+    mine = models["role"] == role
+    if role == "ds":
+        mine &= (models["temperature"] == temperature) & (models["alpha"] == sweep.alpha)
+        mine &= models["soft_scale"] == sweep.soft_scale
+    return int(np.flatnonzero(mine)[0])
+
+
 def fairness_intervals(
     results: Results,
     attribute: str,
@@ -107,25 +138,17 @@ def fairness_intervals(
         equal rates would show with this many examples; ``corrected``, the value less that bias.
         Diverged runs are left out.
     """
-    keys = ["role", "temperature", "alpha", "soft_scale"]
-    runs = results.runs[~results.runs["diverged"]]
-    grouped = list(runs.groupby(keys, dropna=False, sort=False))
-    boot = bootstrap(
-        results,
-        attribute,
-        [rows["run"].to_numpy() for _, rows in grouped],
-        n_boot=n_boot,
-        seed=seed,
-    )
+    boot, models = all_models(results, attribute, n_boot=n_boot, seed=seed)
     floor = _floor(results, attribute)
+    settings: list[dict[Any, Any]] = models.to_dict("records")
     rows = []
     for metric in METRICS:
-        for model, (key, _) in enumerate(grouped):
+        for model, setting in enumerate(settings):
             found = boot.interval(model, metric, level=level)
             by_run = boot.by_run(model, metric)
             rows.append(
                 {
-                    **dict(zip(keys, key, strict=True)),
+                    **setting,
                     "metric": metric,
                     "mean": found["value"],
                     "sd": float(by_run.std(ddof=1)) if len(by_run) > 1 else np.nan,

@@ -78,6 +78,23 @@ def individual_by_run(
     return pd.DataFrame(rows)
 
 
+def dealt_at_random(found: Results, space: str, *, n_pairs: int = N_PAIRS, seed: int = 0) -> float:
+    """Individual unfairness of the student alone's answers, dealt out to examples at random.
+
+    A scale for the measure: 0 is a model that answers the same to everyone, this is one whose
+    answers have nothing to do with which examples are alike. Mean over the non-distilled students.
+    """
+    pairs = _pairs(found, space, n_pairs, seed)
+    rng = np.random.default_rng(seed)
+    alone = np.flatnonzero((found.runs["role"] == "nds").to_numpy())
+    known = [run for run in alone if np.isfinite(found.logits[run]).all()]
+    values = []
+    for run in known:
+        scores = softmax(found.logits[run].astype(float))
+        values.append(_unfairness(scores[rng.permutation(len(scores))], pairs))
+    return float(np.mean(values)) if values else float("nan")
+
+
 def unfairness_summary(
     results: Results,
     space: str,

@@ -28,9 +28,9 @@ def welch_power(
 ) -> Any:
     """Probability that Welch's two-sided test at ``level`` detects a true difference.
 
-    Given the estimated variances, the test rejects where a normal variable is far enough out;
-    that probability is averaged over the chi-squared distributions of the estimates. So it
-    allows for the power that estimating the variances costs, a few points with few runs.
+    The probability of rejection given the estimated variances is averaged over the chi-squared
+    distributions of those estimates, so the power lost by estimating the variances from few runs is
+    taken into account.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def welch_power(
     Returns
     -------
     float array
-        All parameters broadcast. Without any deviation: 1 for an effect, else ``level``.
+        All parameters broadcast. With deviations of zero: 1 if there is an effect, else ``level``.
     """
     n_b = n_a if n_b is None else n_b
     arrays = np.broadcast_arrays(effect, sd_a, sd_b, n_a, n_b, level)

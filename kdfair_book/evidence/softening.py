@@ -26,7 +26,14 @@ def softmax(logits: ArrayLike, temperature: float | Array = 1.0) -> Array:
 
 def mean_confidence(logits: ArrayLike, temperature: float = 1.0) -> float:
     """Mean over examples of the largest probability; logits ``[example, class]``."""
-    return float(softmax(logits, temperature).max(axis=-1).mean())
+    scores = np.asarray(logits, dtype=float)
+    return _mean_confidence(scores, scores.max(axis=-1, keepdims=True), temperature)
+
+
+def _mean_confidence(scores: Array, top: Array, temperature: float) -> float:
+    """The largest probability is 1 over the sum of odds against it; ``top`` ``[example, 1]``."""
+    odds = np.exp(scores / temperature - top / temperature)
+    return float((1 / odds.sum(axis=-1)).mean())
 
 
 def matching_temperature(logits: ArrayLike, confidence: float) -> float:
@@ -54,11 +61,12 @@ def matching_temperature(logits: ArrayLike, confidence: float) -> float:
             f"confidence is {confidence!r}; expected between {1 / scores.shape[1]:.3g} and 1"
         )
     low, high = -np.log(SOFTEST), np.log(SOFTEST)
-    inside = mean_confidence(scores, SOFTEST) <= confidence <= mean_confidence(scores, 1 / SOFTEST)
-    if not inside:
+    top = scores.max(axis=-1, keepdims=True)
+    softest, hardest = (_mean_confidence(scores, top, T) for T in (SOFTEST, 1 / SOFTEST))
+    if not softest <= confidence <= hardest:
         return float("nan")
     for _ in range(50):
         middle = (low + high) / 2
-        softer = mean_confidence(scores, float(np.exp(middle))) > confidence
+        softer = _mean_confidence(scores, top, float(np.exp(middle))) > confidence
         low, high = (middle, high) if softer else (low, middle)
     return float(np.exp((low + high) / 2))

@@ -58,7 +58,7 @@ class CountTrend(NamedTuple):
 
 
 def page_test(values: ArrayLike, *, alternative: str = "increasing") -> Trend:
-    """Page's trend test (1963): do values rise over ordered conditions, block by block?
+    """Page's trend test (1963): do values rise over ordered conditions within blocks?
 
     Within each block the conditions are ranked; L sums rank times position. Only the order within
     a block counts, so blocks may differ in level and in spread.
@@ -75,7 +75,7 @@ def page_test(values: ArrayLike, *, alternative: str = "increasing") -> Trend:
     -------
     Trend
         The p-value is exact up to six conditions, else from the normal approximation with the
-        variance that the ties leave. NaN where every block is all ties.
+        variance corrected for ties. NaN where every block is all ties.
 
     Raises
     ------
@@ -131,9 +131,10 @@ def count_trend(
 ) -> CountTrend:
     """Does the number of significant classes rise over temperatures? A permutation test.
 
-    One number a temperature, made of all seeds, leaves no blocks to rank. But if temperature
-    changed nothing, the students of one seed could have been trained in any order of temperatures;
-    so temperatures are permuted within each seed, and all is counted anew.
+    A count of significant classes is one number for all seeds, so Page's test, which ranks within
+    seeds, does not apply. If temperature changed nothing, every order of a seed's students would be
+    equally likely; so temperatures are permuted within each seed, and classes are tested and
+    counted again.
 
     Parameters
     ----------

@@ -19,10 +19,10 @@ BLOCK = 2**24
 
 
 class UnfairnessBootstrap:
-    """Resamples of the examples behind individual unfairness, the same for every run.
+    """Bootstrap of individual unfairness: the same resampled examples for every run.
 
-    An example that is drawn twice brings its pairs twice: a pair's weight is the product of its
-    examples' (Poisson) counts. Seeds add Student's t times the standard error between runs, as in
+    A pair's weight is the product of how often its two examples are drawn (Poisson counts). Seeds
+    add Student's t times the standard error between runs, as in
     :class:`~kdfair_audit.intervals.FairnessBootstrap`.
 
     Parameters
@@ -92,7 +92,7 @@ class UnfairnessBootstrap:
         }
 
     def difference(self, a: int, b: int, *, level: float = 0.95) -> dict[str, float]:
-        """How much larger it is for model a than for b: "difference", "low", "high", "p_value"."""
+        """Unfairness of model a less that of b: "difference", "low", "high", "p_value"."""
         runs_a, runs_b = self._by_run[a], self._by_run[b]
         pairs = paired(runs_a, runs_b, self._seeds[a], self._seeds[b])
         if pairs is not None:

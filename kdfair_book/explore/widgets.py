@@ -84,7 +84,7 @@ class Explorer:
     def change(self, **changes: Any) -> None:
         """Change the state, as turning the controls does.
 
-        What another study does not have is replaced by what it has.
+        Values that another study does not have are replaced by ones that it has.
 
         Raises
         ------

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book.charts.collapsed import in_words
-from kdfair_book.claims.deciding import mean_seeds
+from kdfair_book.claims.seeds_to_decide import mean_seeds
 from kdfair_book.evidence import Sweep, disagreement_reduction, settings, sweep
 from kdfair_book.evidence.chance import affected_counts
 from kdfair_book.evidence.class_bias import disagreements
@@ -30,7 +30,7 @@ from kdfair_book.evidence.what_could_be_seen import (
     visible,
 )
 from kdfair_book.pages.folded import Folded
-from kdfair_book.pages.opening import how_many, squared, title_of, with_factor
+from kdfair_book.pages.opening import squared, title_of, with_factor
 from kdfair_book.pages.text import Text, table
 from kdfair_book.pages.text import listed as in_a_list
 from kdfair_book.pages.what_we_found import AT
@@ -104,9 +104,9 @@ def _compare(card: pd.DataFrame) -> Advice:
         "What to compare with",
         "Train the small network without the teacher as well, and compare with both.",
         "The distilled student's DPD or EOD is shown to be lower than the student alone's in "
-        f"{alone} of {n} comparisons, and lower than the teacher's in {teacher} of {m} "
-        "([scorecard](claims.ipynb)).",
-        f"a count of {n + m} tests, corrected for their number",
+        f"{alone} of {n} comparisons, and lower than the teacher's in {teacher} of {m} (two "
+        f"measures by {in_words(n // 2)} attributes; [scorecard](claims.ipynb)).",
+        "each count is of tests that are corrected for their number",
     )
 
 
@@ -118,33 +118,39 @@ def _factor(found: list[Results]) -> Advice | None:
         "The factor T²",
         "Multiply the teacher's part of the loss (the soft term) by T², the temperature squared, "
         "and write down that you did.",
-        f"Left out at T = {AT:g}: {answer.number.removesuffix(' without it')} for "
-        f"{how_many(sum(row.low > 0 for row in answer.rows), len(answer.rows))} attributes (shown "
-        f"on [Faces]({_page(answer.link)})).",
+        f"At T = {AT:g}: {answer.number} (EOD; shown on [Faces]({_page(answer.link)})). Students "
+        "lose accuracy too, which may explain a part.",
         answer.rests.rstrip("."),
     )
 
 
 def _temperature(sweeps: list[Sweep]) -> Advice:
     """How much of the disagreement distillation removes, at low and at high temperatures."""
-    left: dict[float, list[float]] = {}
+    left: dict[float, dict[str, float]] = {}
+    mean = [100 * disagreement_reduction(one).effect for one in sweeps]
     for one in sweeps:
         frame = disagreements(one)
         nds = frame.loc[frame["role"] == "nds", "disagreement"].mean()
         ds = frame[frame["role"] == "ds"].groupby("temperature")["disagreement"].mean()
         for t in (1.0, 4.0, 10.0, 40.0):
             if t in ds.index:
-                left.setdefault(t, []).append(100 * (1 - ds[t] / nds))
+                left.setdefault(t, {})[title_of(one)] = 100 * (1 - ds[t] / nds)
     told = ", ".join(
-        f"{np.median(values):.0f} % at T = {t:g} ({min(values):.0f} to {max(values):.0f})"
-        for t, values in left.items()
+        f"{np.median(list(by_study.values())):.0f} % at T = {t:g}" for t, by_study in left.items()
     )
+    more = [
+        f"on {study} at T = {t:g}, {-share:.0f} % more"
+        for t, by_study in left.items()
+        for study, share in by_study.items()
+        if share < 0
+    ]
+    adds = f"; some disagree more often ({in_a_list(more)})" if more else ""
     return Advice(
         "Temperature",
         "Start between T = 4 and T = 10; do not stay at T = 1, and look twice above T = 20.",
-        "Share of disagreements with the teacher that distillation removes, median (and range) of "
-        "studies: "
-        f"{told} ([across studies](across.ipynb)).",
+        "Disagreements with the teacher that distillation removes: from "
+        f"{min(mean):.0f} to {max(mean):.0f} % by study, averaged over T = 1 to 10 (the numbers of "
+        f"[the first page](welcome.ipynb)). By temperature, the median of studies is {told}{adds}.",
         f"{in_words(len(sweeps))} studies, none tuned for the best T; which T is best differs and "
         "is not decided here",
     )
@@ -242,8 +248,8 @@ def _not_fairer(card: pd.DataFrame) -> Advice:
         "What not to conclude: that it is fairer",
         "A lower DPD need not be a fairer model, and a lower EOD may be noise: give the interval, "
         "and the DPD of the labels themselves.",
-        f"Of {len(rows)} verdicts on whether DPD and EOD fall as T rises, {said} "
-        "([scorecard](claims.ipynb)).",
+        f"Whether they fall as T rises, asked by each of {in_words(len(rows) // 2)} attributes: "
+        f"{said} ([scorecard](claims.ipynb)).",
         "tests corrected over studies",
     )
 

@@ -13,28 +13,31 @@ from kdfair_book.pages.text import Text, table
 from kdfair_core import results
 from kdfair_core.results import Results
 
+#: Claims on differences between groups.
+GROUPS = r"(dpd|eod)-"
+
 #: The picture that the paper draws of class bias against temperature.
 PICTURE = ("sc-rises", "tc-falls", "sc-reverses", "tc-reverses")
 
 SCALES = {"T2": "with T²", "none": "without T²"}
 
 
-def verdicts(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Text:
+def verdicts(card: pd.DataFrame) -> Text:
     """How many verdicts of each kind, in the paper's regime and in others.
 
     Parameters
     ----------
     card : DataFrame
         Of the usual setting, from :func:`kdfair_book.pages.deciding.complete`.
-    without : DataFrame, optional
-        The same without the factor T squared: counted, and named where a claim's verdict differs.
     """
     measured = card[card["verdict"] != "not measured"]
     studies = measured.loc[measured["study"] != "all", "study"].nunique()
     counts = measured["verdict"].value_counts()
     lines = [
         f"**{len(measured)} verdicts on {measured['claim'].nunique()} claims from {studies} "
-        f"{'study' if studies == 1 else 'studies'}**, with the factor T²: {told(counts)}."
+        f"{'study' if studies == 1 else 'studies'}**, with the factor T²: {told(counts)}. "
+        f"{int(measured['claim'].str.match(GROUPS).sum())} of them are on differences between "
+        "groups: DPD (demographic parity difference) and EOD (equalized odds difference)."
     ]
     if "regime" in measured:
         inside = measured[measured["regime"] == "the paper's regime"]
@@ -42,24 +45,35 @@ def verdicts(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Text
         if inside.empty:
             lines.append(
                 f"No study is in the paper's regime of accuracy and gain: all {apart} are verdicts "
-                "on the sentence, not on the paper."
+                "on these studies (● holds, ○ fails), not on the paper (✓, ✗)."
             )
         else:
             lines.append(
                 "In the paper's regime of accuracy and gain: "
                 f"{told(inside['verdict'].value_counts())}. The others, {apart}, are verdicts on "
-                "the sentence, not on the paper."
+                "these studies (● holds, ○ fails), not on the paper (✓, ✗)."
             )
-    if without is not None and not (other := without[without["verdict"] != "not measured"]).empty:
-        lines.append(
-            f"Without the factor T², in a table of its own below: {len(other)} verdicts, "
-            f"{told(other['verdict'].value_counts())}."
-        )
     return Text(" ".join(lines))
 
 
+def without_factor(card: pd.DataFrame) -> Text:
+    """How many verdicts of each kind there are without the factor T squared."""
+    measured = card[card["verdict"] != "not measured"]
+    if measured.empty:
+        return Text("No claim was measured without the factor T².")
+    return Text(f"{len(measured)} verdicts: {told(measured['verdict'].value_counts())}.")
+
+
 def claim_by_claim(card: pd.DataFrame, *, without: pd.DataFrame | None = None) -> Folded:
-    """On which claims measured studies agree; parameters are those of :func:`verdicts`."""
+    """On which claims measured studies agree.
+
+    Parameters
+    ----------
+    card : DataFrame
+        As for :func:`verdicts`.
+    without : DataFrame, optional
+        The same without the factor T squared: named where a claim's verdict differs.
+    """
     measured = card[card["verdict"] != "not measured"]
     lines: list[str] = []
     named: dict[str, list[str]] = {}

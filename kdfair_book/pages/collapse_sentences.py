@@ -71,6 +71,5 @@ def _told(ends: pd.DataFrame, row: dict) -> str:
         f"depend on the image (deviation {row['spread']:.2f}; of the other seeds "
         f"{beside['spread'].min():.1f} to {beside['spread'].max():.1f}). That seed's students at "
         f"{at(near['temperature'])} had the same teacher and batches but other initial weights and "
-        f"did not collapse{spared}: neither teacher nor batches alone did it; whether a smaller "
-        f"learning rate would have prevented it was not tried."
+        f"did not collapse{spared}: neither teacher nor batches alone did it."
     )

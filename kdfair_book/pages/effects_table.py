@@ -36,7 +36,11 @@ NOTE = (
     "noise adds to a largest difference is taken out. The paper calls the student alone NDS and "
     "the distilled student DS."
 )
-OF_CHANCE = "The column of chance says what would be shown where nothing differs. "
+OF_CHANCE = (
+    "The column of chance says what would be shown where nothing differs; for individual "
+    "unfairness, which is 0 where a model answers the same to everyone, what the student alone's "
+    "answers would have if they were dealt out to the examples at random. "
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -356,4 +360,6 @@ def _chance(measure: str, row: dict[str, Any] | None) -> str:
         return "–"
     if measure in COUNTS:
         return f"{row['chance']:.2g}, up to {row['chance_high']:.0f}"
+    if measure == "individual":
+        return f"{row['chance']:.3g}, at random"
     return f"{100 * row['chance']:.1f} %"

@@ -16,8 +16,9 @@ from kdfair_book.charts.tiny import Interval, intervals_svg
 from kdfair_book.evidence import NotThere, Sweep, disagreement_reduction, settings, sweep
 from kdfair_book.evidence.across_studies import TITLES
 from kdfair_book.evidence.class_bias import paired_test
-from kdfair_book.evidence.group import bootstrap
-from kdfair_book.evidence.regime import regime
+from kdfair_book.evidence.equal_accuracy import AtEqualAccuracy, at_equal_accuracy
+from kdfair_book.evidence.group import all_models, position
+from kdfair_book.evidence.regime import Regime, regime
 from kdfair_book.pages.text import Text, listed
 from kdfair_book.pages.what_we_found import AT, effect_at
 from kdfair_core import results, studies
@@ -148,6 +149,7 @@ def squared(found: list[Results]) -> Answer | None:
     """What leaving out the factor T squared does, at the dial's temperature."""
     rows, worse, used = [], 0, []
     surest, example = -np.inf, ""
+    equal = []
     for one in with_factor(found):
         if (one.alpha, "none") not in settings(one.results):
             continue
@@ -155,15 +157,17 @@ def squared(found: list[Results]) -> Answer | None:
         if AT not in one.temperatures or AT not in other.temperatures or len(other.seeds) < 2:
             continue
         for attribute in one.results.attributes:
-            boot = bootstrap(one.results, attribute, [one.at(AT), other.at(AT)])
-            gap = boot.difference(1, 0, "eod")
+            boot, models = all_models(one.results, attribute)
+            with_, without = (position(models, kind, "ds", AT) for kind in (one, other))
+            gap = boot.difference(without, with_, "eod")
             by = attribute.replace("_", " ")
             ends = (100 * gap[k] for k in ("corrected", "low", "high"))
             rows.append(Interval(f"{title_of(one)}, {by}", *ends))
             if gap["low"] > surest:
-                with_, without = (100 * boot.by_run(k, "eod").mean() for k in (0, 1))
-                example = f"{title_of(one)} by {by}, {with_:.1f} % with it, {without:.1f} % without"
+                had, has = (100 * boot.interval(k, "eod")["corrected"] for k in (with_, without))
+                example = f"on {title_of(one)} by {by} from {had:.1f} to {has:.1f} %"
                 surest = gap["low"]
+            equal.append((by, at_equal_accuracy(one, other, attribute)))
         accuracy = one.results.runs["accuracy"].to_numpy()
         worse += paired_test(accuracy[other.at(AT)] - accuracy[other.nds]).high < 0
         used.append(one)
@@ -173,15 +177,16 @@ def squared(found: list[Results]) -> Answer | None:
     low, high = _ends([row.value for row in sure or rows])
     return Answer(
         name="factor",
-        number=f"{low:+.0f} to {high:+.0f} points of EOD without it",
+        number=(
+            f"{low:.0f} to {high:.0f} points wider gaps, "
+            f"{how_many(len(sure), len(rows))} attributes"
+        ),
         claim="The factor T² matters.",
         sentence=(
             "The teacher's part of the loss is usually multiplied by T², the temperature squared. "
             f"Without it, at T = {AT:g}, the gap in error rates between groups (EOD, equalized "
-            f"odds difference) grows beyond chance for {how_many(len(sure), len(rows))} attributes "
-            f"(surest: {example}), and students end less accurate than without a teacher in "
-            f"{how_many(worse, len(used))} studies. The paper does not say whether it used the "
-            "factor."
+            f"odds difference) grows: {example}. Students also end less accurate than without a "
+            f"teacher in {how_many(worse, len(used))} studies{_at_equal_accuracy(equal)}."
         ),
         rows=rows,
         unit="EOD without T² less EOD with it (points)",
@@ -189,6 +194,16 @@ def squared(found: list[Results]) -> Answer | None:
         link="faces.html#with-the-factor-t2-and-without",
         link_text="Faces",
     )
+
+
+def _at_equal_accuracy(equal: list[tuple[str, AtEqualAccuracy]]) -> str:
+    """How much wider gaps are at equal accuracy, where that can be compared."""
+    known = [(name, one) for name, one in equal if one.comparable]
+    if not known:
+        return ", which alone may explain it"
+    told = (f"{100 * one.step:.0f} of {100 * one.total:.0f} points ({name})" for name, one in known)
+    rest = "" if len(known) == len(equal) else ", where that can be compared"
+    return f"; at equal accuracy{rest}, {listed(told)} remain"
 
 
 def gain(found: list[Results]) -> Answer | None:
@@ -206,19 +221,19 @@ def gain(found: list[Results]) -> Answer | None:
     down = [row for row in rows if row.high < 0]
     rest = [row.label for row in rows if row.low <= 0 <= row.high]
     low, high = _ends([row.value for row in up]) if up else (0.0, 0.0)
-    inside = sum(regime(one.results).same for one in used)
+    near = [(one, regime(one.results)) for one in used]
     after = f"; in {listed(rest)} chance alone explains the difference" if rest else ""
     after += f"; in {listed(row.label for row in down)} it loses accuracy" if down else ""
     return Answer(
         name="gain",
-        number=f"{low:+.1f} to {high:+.1f} points of accuracy",
+        number=(
+            f"{low:+.1f} to {high:+.1f} points of accuracy, in "
+            f"{how_many(len(up), len(rows))} studies"
+        ),
         claim="Most students gain accuracy.",
         sentence=(
             f"At T = {AT:g} a distilled student is more accurate than the same network trained "
-            f"alone in {how_many(len(up), len(rows))} studies{after}. "
-            f"{_in_regime(inside, len(used)).capitalize()} in the paper's regime (accuracy and "
-            "gain near the paper's), so the sizes are "
-            f"{'not' if not inside else 'only there'} the paper's."
+            f"alone{after}. {_sizes(near)}"
         ),
         rows=rows,
         unit="gain in accuracy (points)",
@@ -226,6 +241,22 @@ def gain(found: list[Results]) -> Answer | None:
         link="across.html",
         link_text="All studies side by side",
     )
+
+
+def _sizes(near: list[tuple[Sweep, Regime]]) -> str:
+    """How many studies are in the paper's regime, and what that means, in numbers."""
+    inside = sum(one.same for _, one in near)
+    said = _in_regime(inside, len(near)).capitalize()
+    apart = [(abs(one.off), title_of(mine), one) for mine, one in near if one.accuracy_differs]
+    example = ""
+    if apart:
+        _, title, one = max(apart, key=lambda row: row[0])
+        example = (
+            f": on {title} the student alone is right {one.nds:.1f} % of the time, the paper's "
+            f"{one.paper_nds:.1f} %"
+        )
+    sizes = "not" if not inside else "only there"
+    return f"{said} in the paper's regime{example}. So the sizes are {sizes} the paper's."
 
 
 def effects_of_accuracy(mine: Sweep) -> pd.DataFrame:
@@ -255,11 +286,11 @@ def not_known(card: pd.DataFrame) -> Text:
     inside = sum(same.values())
     said = [
         f"**What is not known.** Whether distillation makes models fairer: {open_} of {len(fair)} "
-        f"verdicts on differences between groups are undecided{_deciding(fair)}.",
+        f"tests of differences between groups are undecided{_deciding(fair)}.",
         "Which classes are affected: counts say how many, not which.",
-        "Whether the paper's sentences hold where the paper looked: "
-        f"{_in_regime(inside, len(same))} in its regime of accuracy and gain.",
-        "[What would decide each of them](claims.ipynb) is on the scorecard.",
+        "Whether the paper's sentences hold at its own accuracies and gains (its regime): "
+        f"{_in_regime(inside, len(same))} near them.",
+        "[What would decide each](claims.ipynb) is on the scorecard.",
     ]
     return Text(" ".join(said))
 
@@ -276,9 +307,8 @@ def _deciding(fair: pd.DataFrame) -> str:
 
 
 LACKS = {
-    "more seeds": "need more seeds",
+    "more seeds": "need more seeds (trainings)",
     "more examples": "a larger test set",
-    "too small to matter": "seem too small to matter",
     "no number of seeds": "no number of seeds would decide",
 }
 

@@ -61,7 +61,7 @@ def details(other: pd.DataFrame) -> Folded:
     shown = [table(pd.DataFrame(rows)[columns])] if rows else []
     return Folded(
         "Paired classes and probabilities: both verdicts, and what the tests assume",
-        [ASSUMES, *shown, simulated_pairing(), simulated_probabilities()],
+        [summary(other), ASSUMES, *shown, simulated_pairing(), simulated_probabilities()],
     )
 
 
@@ -99,7 +99,8 @@ def _wide(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 def _verdict(row: dict, prefix: str) -> str:
     word = row[f"{prefix}verdict"]
-    return f"{SIGNS[word]} {word} ({p_said(row[f'{prefix}p_adjusted'])})"
+    small = "" if prefix else f", {row['addition']}".rstrip(", ")
+    return f"{SIGNS[word]} {word}{small} ({p_said(row[f'{prefix}p_adjusted'])})"
 
 
 def _times(n: int) -> str:

@@ -49,9 +49,9 @@ def summary(printed: pd.DataFrame) -> Text:
     worst = f"; {'; '.join(failing)}" if failing else ""
     return Text(
         f"**Do the claims follow from the paper's own tables?** The first column tests its printed "
-        f"means and deviations by the same rule: {len(printed)} verdicts on {len(kinds)} claims, "
-        f"{told(printed['verdict'].value_counts())}. {held} wherever printed{worst}. "
-        f"These tests know the luck of training, not that of the test examples."
+        f"means and deviations of {len(kinds)} claims by the same rule. {held} wherever "
+        f"printed{worst}; {told(printed['verdict'].value_counts())} in all. These tests "
+        "allow for other seeds, not for other test examples."
     )
 
 
@@ -86,6 +86,7 @@ class Rows:
             body += f'<tr><th scope="rowgroup" colspan="4">{sentence}</th></tr>'
             for row in rows.to_dict("records"):
                 cells = [f"{SIGNS[row['verdict']]} {row['verdict']}"]
+                cells[0] += f", {row['addition']}".rstrip(", ")
                 cells += [p_value(row["p_adjusted"]), effect(row)]
                 body += f"<tr><td>{escape(printed_cell(row))}</td>" + "".join(
                     f"<td>{escape(cell)}</td>" for cell in cells

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book import claims
-from kdfair_book.charts.scorecard import POOLED, SIGNS, effect, p_said, too_small
+from kdfair_book.charts.scorecard import POOLED, SIGNS, effect, p_said
+from kdfair_book.claims.scoring import SMALL
 from kdfair_book.evidence import simulations
 from kdfair_book.evidence.pooling_simulated import CELLS, DL, HK, LIKE, STOUFFER, THESE
 from kdfair_book.pages.claim_sentences import told
@@ -24,9 +25,10 @@ often where there is none, as the simulation below shows. Trends of #SC and #TC 
 seed; their p-values are combined by Stouffer's method. One test a claim, so nothing is corrected; \
 Holm's verdicts in the cells stand as they are.
 
-I² is the share of the spread between studies that is not error, τ the deviation of their true \
-effects. Both were fixed, like the rule, before any pooled result was looked at; that the claims \
-would be pooled at all was decided after the cells were known."""
+I² is the share of the variance between studies' effects that is more than seeds and test \
+examples would give by chance, τ the standard deviation of their true effects. Both were fixed, \
+like the rule, before any pooled result was looked at; that the claims would be pooled at all was \
+decided after the cells were known."""
 
 
 def summary(pooled: pd.DataFrame) -> Text:
@@ -40,14 +42,14 @@ def summary(pooled: pd.DataFrame) -> Text:
     if pooled.empty:
         return Text("No claim was measured on two studies, so that nothing is pooled.")
     these, like = (pooled[f"verdict_{which}"].value_counts() for which in POOLED)
-    small = sum(too_small(row, "these") for row in pooled.to_dict("records"))
+    small = int((pooled["addition_these"] == SMALL).sum())
     tiny = f" (of those that hold {small} with an effect below what would matter)" if small else ""
     apart = int((pooled["i2"] > 0.75).sum())
     return Text(
-        f"**All studies together.** Pooled, the {len(pooled)} claims that several studies measure "
-        f"come out so: for these studies {told(these)}{tiny}; for studies like these {told(like)}. "
-        f"The studies differ: in {apart} claims more than three quarters of the spread between "
-        f"them is not error."
+        f"**All studies together** (last column). One verdict a claim, from the mean over "
+        f"studies: for these studies {told(these)}{tiny}; for studies like these {told(like)}. "
+        f"The studies differ from each other: in {apart} claims, chance (seeds and test examples) "
+        "explains less than a quarter of the variance between studies (I² above 75 %)."
     )
 
 
@@ -60,7 +62,7 @@ def details(pooled: pd.DataFrame) -> Folded:
         for which, name in POOLED.items():
             word = row[f"verdict_{which}"]
             shown = effect(row | {end: row[f"{end}_{which}"] for end in ("low", "high")})
-            small = ", too small to matter" if too_small(row, which) else ""
+            small = f", {row[f'addition_{which}']}".rstrip(", ")
             p = p_said(row[f"p_value_{which}"])
             cells[name] = f"{SIGNS[word]} {word}{small}: {shown}, {p}"
         cells["I²; τ"] = (

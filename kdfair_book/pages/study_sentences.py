@@ -14,9 +14,10 @@ import pandas as pd
 from kdfair_book import paper
 from kdfair_book.charts.paper import one_accuracy
 from kdfair_book.charts.study import DISTANCES, METRICS, at_setting
-from kdfair_book.evidence import collapse
+from kdfair_book.evidence import NotThere, collapse, sweep
 from kdfair_book.evidence.chance import affected_counts
-from kdfair_book.pages.text import SCALES, Text, at, listed, network
+from kdfair_book.evidence.equal_accuracy import at_equal_accuracy
+from kdfair_book.pages.text import SCALES, Text, at, listed, network, signed
 from kdfair_core import metrics
 from kdfair_core.results import Results
 
@@ -105,7 +106,11 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
     if fallen:
         lines.append(f"- {fallen}")
     by = attribute.replace("_", " ")
-    return Text(f"**What came out, by {by}** ({SCALES[soft_scale]}):\n\n" + "\n".join(lines))
+    return Text(
+        f"**What came out, by {by}** ({SCALES[soft_scale]}). EOD and DPD are as measured here, as "
+        "the paper prints them; figure and table above give them bias-corrected.\n\n"
+        + "\n".join(lines)
+    )
 
 
 def collapsed(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
@@ -144,7 +149,40 @@ def scales(found: Results, *, alpha: float = 0.8) -> Text:
             f"{1 - alpha:.1g}, whose gradient is that fraction of the student alone's, and it is "
             "trained no longer."
         )
-    return Text(text)
+    return Text(text + _at_equal_accuracy(found, alpha))
+
+
+def _at_equal_accuracy(found: Results, alpha: float) -> str:
+    """Whether the lost accuracy explains what EOD gains without the factor, by attribute."""
+    told, never = [], []
+    for attribute in found.attributes:
+        by = attribute.replace("_", " ")
+        try:
+            scaled, plain = (sweep(found, alpha=alpha, soft_scale=s) for s in ("T2", "none"))
+            one = at_equal_accuracy(scaled, plain, attribute)
+        except NotThere:
+            continue
+        if not one.comparable:
+            never.append(f"{signed(one.total)} points by {by}")
+            continue
+        told.append(
+            f"{signed(one.step)} (95 % interval {signed(one.low)} to {signed(one.high)}) of "
+            f"{signed(one.total)} points by {by}"
+        )
+    said = ""
+    if told:
+        said += (
+            " **EOD at equal accuracy:** without the factor it is higher by "
+            f"{listed(told)}; over the temperatures above 1, from a straight line of EOD on "
+            "accuracy in each seed. Where an interval includes zero, lost accuracy can explain all."
+        )
+    if never:
+        said += (
+            f" **EOD rises too** without the factor ({listed(never)}, mean over the "
+            "temperatures above 1). Every student without it is less accurate than every student "
+            "with it: none can be compared at equal accuracy, and lost accuracy may explain it all."
+        )
+    return said
 
 
 def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:

@@ -53,6 +53,11 @@ def listed(words: Iterable[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
+def signed(share: float) -> str:
+    """A difference of shares in points, with its sign: "+1.2", "\u22120.4"."""
+    return f"{100 * share:+.1f}".replace("-", "\u2212")
+
+
 def at(temperatures: Iterable[float]) -> str:
     """Temperatures in a sentence: "T = 1, 2 and 4"."""
     items = [f"{t:g}" for t in temperatures]

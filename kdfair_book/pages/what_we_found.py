@@ -17,7 +17,7 @@ from kdfair_book.evidence import NotThere, Sweep, collapse, disagreement_reducti
 from kdfair_book.evidence.chance import affected_counts
 from kdfair_book.evidence.effects import effects
 from kdfair_book.evidence.regime import Regime, regime
-from kdfair_book.pages.text import Text, listed, spelled_out
+from kdfair_book.pages.text import Text, listed, signed, spelled_out
 from kdfair_core import studies
 from kdfair_core.results import Results
 
@@ -122,7 +122,7 @@ def _accuracy(frame: pd.DataFrame, t: float) -> str:
 def _gain(gap: dict[str, Any]) -> str:
     """What distillation does to accuracy."""
     size = f"{100 * abs(gap['value']):.1f} points"
-    between = f"95 % interval {_signed(gap['low'])} to {_signed(gap['high'])}"
+    between = f"95 % interval {signed(gap['low'])} to {signed(gap['high'])}"
     if gap["low"] > 0:
         return f"a gain of {size} ({between})"
     if gap["high"] < 0:
@@ -220,7 +220,7 @@ def _regime(near: Regime) -> str:
             f"{near.paper_nds:.1f} %)"
         )
     if near.gain_differs:
-        gain, theirs = (_signed(points / 100) for points in (near.gain, near.paper_gain))
+        gain, theirs = (signed(points / 100) for points in (near.gain, near.paper_gain))
         parts.append(
             f"the best distilled student's gain is {gain} points (in the paper {theirs} points)"
         )
@@ -266,7 +266,3 @@ def effect_at(
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
-
-
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "\u2212")

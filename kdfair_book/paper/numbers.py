@@ -34,7 +34,7 @@ RESULTS = (
     *(f"table{number}" for number in (1, 2, 3, 5, 6, 7, 8, 9)),
     "individual_fairness",
 )
-"""The tables that hold results: a row is one number of one model."""
+"""The tables that hold results, in which a row is one number of one model."""
 
 METRICS = {
     "accuracy": "accuracy (%)",
@@ -44,7 +44,7 @@ METRICS = {
     "dpd": "DPD (%)",
     "individual_unfairness": "individual unfairness",
 }
-"""Metric: heading."""
+"""Metrics, with the heading of their columns."""
 
 ROLES = {"teacher": "teacher", "nds": "NDS", "ds": "DS"}
 

@@ -101,34 +101,3 @@ class Rows:
     def subset(self, index: np.ndarray) -> Rows:
         """The rows at some positions."""
         return Rows(self.array, self.rows[index])
-
-
-def packed(files: ImageFiles, path: Path) -> np.ndarray:
-    """The images as an array on disk (.npy, memory-mapped), written the first time.
-
-    Raises
-    ------
-    ValueError
-        If the file there is not these images' array.
-    """
-    if not path.exists():
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            array = np.lib.format.open_memmap(part, "w+", np.uint8, files.shape)
-            for start in range(0, len(files), 1024):
-                array[start : start + 1024] = files[start : start + 1024]
-            array.flush()
-            del array
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"{path} is damaged ({error}); remove it to make it anew") from error
-    if array.shape != files.shape or array.dtype != np.uint8:
-        raise ValueError(
-            f"{path} holds {array.dtype} {array.shape}, expected uint8 {files.shape}; "
-            "remove it to make it anew"
-        )
-    return array

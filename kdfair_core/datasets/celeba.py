@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from kdfair_core.datasets import Dataset, Split, _files
-from kdfair_core.datasets._images import ImageFiles, Rows, packed
+from kdfair_core.datasets._images import ImageFiles, Rows
+from kdfair_core.datasets._packing import packed
 
 ATTRIBUTES = 40
 

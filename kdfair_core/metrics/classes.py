@@ -110,7 +110,8 @@ def affected_classes(
 
     For each class, Welch's two-sided t-test between the runs of a and those of b on the class's
     accuracy divided by the accuracy over all classes of the same run. #SC is the number of
-    significant classes with a = NDS and b = DS; #TC with a = teacher and b = DS.
+    significant classes where a are non-distilled students (NDS) and b distilled ones (DS); #TC that
+    where a are teachers and b DS.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def affected_classes(
         A class is significant where p <= level (the paper: 0.05).
     correction : None or "bh"
         "bh": the Benjamini-Hochberg adjusted p-value is compared with ``level``, which bounds the
-        expected share of false ones among the significant classes. ``p_value`` stays as it was.
+        expected share of false findings among the significant classes. ``p_value`` is not adjusted.
 
     Returns
     -------

@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 def welch(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats, Floats]:
     """Welch's two-sided t-test of a against b along the first axis.
 
-    The same numbers as ``scipy.stats.ttest_ind(a, b, equal_var=False)`` where all is well, without
-    its warnings where it is not.
+    Gives the numbers of ``scipy.stats.ttest_ind(a, b, equal_var=False)``, and no warning where
+    neither side varies.
 
     Parameters
     ----------

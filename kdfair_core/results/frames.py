@@ -109,7 +109,7 @@ class Results:
 
     @property
     def soft_scales(self) -> list[str]:
-        """Scalings of the soft term: "T2", "none" or both."""
+        """Scalings of the soft term ("T2", "none" or both)."""
         return self._values("soft_scale")
 
     def _values(self, key: str) -> list[Any]:
@@ -157,7 +157,7 @@ class Results:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """The runs: ``run`` (position in ``pred``), the identifying columns, ``accuracy``,
+        """A row a run. Columns ``run`` (position in ``pred``), the identifying ones, ``accuracy``,
         ``seconds`` (of training), ``diverged`` and ``name``."""
         frame = pd.DataFrame(self.manifest["runs"])
         ds = frame["role"] == "ds"
@@ -178,7 +178,8 @@ class Results:
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
-        """The test set: ``label``, each attribute's group (unknown: NaN), and a column a run."""
+        """A row a test example. Columns ``label``, the group by each attribute (NaN if unknown),
+        and one a run."""
         columns: dict[str, Any] = {"label": self.y_true}
         for name, codes in self.groups.items():
             columns[name] = pd.Categorical.from_codes(

@@ -43,10 +43,10 @@ def publish(
 ) -> Path:
     """Publish what the store holds of a study under a profile; return the folder.
 
-    Runs published before that the store does not hold stay published. What is missing of the
-    profile is recorded, not waited for. Stored runs of another recipe, data set or engine than the
-    profile's are left out with a warning. The same runs give the same files, but for the
-    manifest's date and commit.
+    Runs published before that the store does not hold stay published. Runs of the profile that are
+    missing are listed in the manifest. Stored runs of another recipe, data set or engine than the
+    profile's are left out with a warning. The same runs give the same files, but for the manifest's
+    date and commit.
 
     Beside the predictions go the logits of some test examples (see `scored_examples`), and where
     individual fairness measures distances between these: "input", images averaged down to 8x8 (not

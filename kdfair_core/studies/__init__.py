@@ -47,7 +47,7 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Study:
-    """Study of that name, or the one that ``my_study.py:STUDY`` holds.
+    """Study of that name, or the study in a file, given as ``my_study.py:STUDY``.
 
     Without one, a ValueError names those there are.
     """

@@ -38,8 +38,8 @@ class Recipe:
     pretrained : bool
         Start from public weights.
     schedule : str
-        "steps": drops at the milestones; or "cycle": up in a straight line over the warm-up, then
-        down in one to zero at the last step, for short trainings.
+        "steps": drops at the milestones; or "cycle": a linear warm-up, then a linear decay to zero
+        at the last step, for short trainings.
     nesterov : bool
         Nesterov's momentum, for SGD.
     loss : str
@@ -94,7 +94,7 @@ class Profile:
     Raises
     ------
     ValueError
-        For a seed or a setting that cannot be, and a seed that is both kinds of seed.
+        For an invalid seed or setting, and for a seed that is in ``seeds`` and ``null_seeds``.
     """
 
     dataset: dict[str, Any]

@@ -34,12 +34,15 @@ class Batch:
     view : Tensor of int, shape [batch], or None
         Which of its few views each example shows (0: as stored, 1: flipped); None where there
         are too many to number.
+    size : int
+        Examples of the whole batch, where several processes share it.
     """
 
     index: Tensor
     inputs: tuple[Tensor, ...]
     labels: Tensor
     view: Tensor | None
+    size: int
 
 
 class Labeled:
@@ -48,12 +51,21 @@ class Labeled:
     fixed = True
     """Whether all batches but the last have one shape."""
 
+    share = (0, 1)
+    """Which part of each training batch is made here, and of how many; the others are made by
+    other processes."""
+
     def __init__(self, split: Split, device: torch.device) -> None:
         self.device = device
         self.labels = torch.as_tensor(split.y, device=device).long()
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def own(self, batch: Tensor, dim: int = 0) -> Tensor:
+        """This process's part of a batch."""
+        part, parts = self.share
+        return batch.tensor_split(parts, dim)[part]
 
     def steps(self, batch_size: int) -> int:
         """Batches of an epoch."""

@@ -107,8 +107,8 @@ def train(
                     set_rate(group, learning_rate(recipe, done, steps_per_epoch))
                 step.number = done
                 losses = make_step(batch.labels, wanted, *batch.inputs)
-                total += losses * len(batch.index)
-                seen += len(batch.index)
+                total += losses * batch.size
+                seen += batch.size
                 done += 1
                 if tick:
                     tick(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ def run_study(
     progress: bool = True,
     ray: str | None = None,
     split: int | None = None,
+    gpus_per_teacher: int = 1,
 ) -> int:
     """Train what is missing of a study, and store each run as its sweep finishes.
 
@@ -74,6 +76,8 @@ def run_study(
         it on this machine.
     split : int, optional
         On Ray, groups of each seed's students.
+    gpus_per_teacher : int
+        Devices that share each teacher: GPUs, or processes on a CPU.
 
     Returns
     -------
@@ -84,11 +88,12 @@ def run_study(
     ------
     ValueError
         For a study, profile, seed, temperature, alpha, soft_scale, precision, number of seeds
-        together, time limit or device that cannot be.
+        together, number of devices, time limit or device that cannot be.
     DatasetMissing
         If the data set is not there.
     """
     limit = asked.minutes(time_limit)
+    parts = asked.count("gpus_per_teacher", gpus_per_teacher)
     study = studies.get(study) if isinstance(study, str) else study
     study = narrowed(
         study,
@@ -101,22 +106,16 @@ def run_study(
     sweeps = [s for s in plan(study, profile, has=store.has, seeds=seeds) if s.missing]
     if not sweeps:
         return 0
+    how: dict[str, Any] = {"device": device, "compiled": compiled, "data_root": data_root}
+    how |= {"progress": progress, "time_limit": limit}
     if ray is not None:
-        return engine("ray")(
-            sweeps,
-            study,
-            profile,
-            store,
-            address=ray,
-            split=split,
-            device=device,
-            compiled=compiled,
-            time_limit=limit,
-            data_root=data_root,
-            progress=progress,
-        )
+        how |= {"address": ray, "split": split, "gpus_per_teacher": parts}
+        return engine("ray")(sweeps, study, profile, store, **how)
     if split is not None:
         raise ValueError(f"split is {split}, and ray is not given: only tasks on Ray are split")
+    if parts > 1:
+        how |= {"seeds": [sweep.seed for sweep in sweeps], "together": together}
+        return engine("data_parallel")(sweeps, study, profile, store, parts, **how)
     dataset = studies.load_dataset(study, profile, data_root)
     return run_sweeps(
         sweeps,

@@ -24,9 +24,10 @@ from kdfair_core.runs import run_name
 from kdfair_core.studies import recipe_of
 from kdfair_core.training import compiling
 from kdfair_core.training.batches import stable_seed
-from kdfair_core.training.learners import make_learners, to_device
-from kdfair_core.training.loop import read_checkpoint, train
+from kdfair_core.training.learners import Learners, make_learners, to_device
+from kdfair_core.training.loop import train
 from kdfair_core.training.plan import Identity, Sweep, checkpoint_of
+from kdfair_core.training.regroup import clear_finished, companies
 from kdfair_core.training.step import Lesson
 from kdfair_core.training.teacher import (
     GivenOutputs,
@@ -62,6 +63,7 @@ def train_sweep(
     compiled: bool | None = None,
     soft_loss: LossOf | None = None,
     teacher_logits: np.ndarray | None = None,
+    arrange: Callable[..., Learners] = make_learners,
 ) -> Iterator[list[FinishedRun]]:
     """Train what is missing of a sweep.
 
@@ -87,6 +89,8 @@ def train_sweep(
         In place of the one that the recipe names.
     teacher_logits : float array [training example, class], optional
         What the students learn from, where there is no network to ask; without augmentation.
+    arrange : callable
+        How networks run, in place of :func:`kdfair_core.training.learners.make_learners`.
 
     Yields
     ------
@@ -100,7 +104,7 @@ def train_sweep(
         At the deadline.
     """
     pending = sweep.to_train()
-    one = _Trained(views, build, checkpoints, deadline, tick, compiled, soft_loss)
+    one = _Trained(views, build, checkpoints, deadline, tick, compiled, soft_loss, arrange)
     students = [identity for identity in pending if identity != sweep.teacher]
     lessons: dict[str, str] = {}
     teacher: TeacherOutputs | None = None
@@ -152,6 +156,7 @@ class _Trained:
     tick: Callable[[int], object] | None
     compiled: bool | None
     soft_loss: LossOf | None
+    arrange: Callable[..., Learners]
 
     def train(
         self,
@@ -163,20 +168,33 @@ class _Trained:
     ) -> Iterator[list[FinishedRun]]:
         """Train the networks of the pending runs side by side.
 
-        A checkpoint belongs to what was requested and remembers who was being trained: a call that
-        was killed while finished runs were stored goes on with the same company.
+        A checkpoint belongs to what was requested and remembers who was being trained. Runs that
+        were begun in another company go on from there (see :mod:`kdfair_core.training.regroup`).
         """
-        recipe = recipe_of(pending[0]["recipe"])
         checkpoint = self.checkpoints(*checkpoint_of(requested)) if self.checkpoints else None
-        members = pending
-        stored = read_checkpoint(checkpoint)
-        if stored:
-            members = [i for i in requested if run_name(i) in set(stored[0]["members"])]
+        by_name = {run_name(identity): identity for identity in pending}
+        finished = {run_name(identity) for identity in requested} - set(by_name)
+        for names in companies(checkpoint, list(by_name)):
+            members = [by_name[name] for name in names]
+            yield self._train(members, checkpoint, teacher, lessons, networks)
+            if checkpoint:
+                checkpoint.clear()
+                clear_finished(checkpoint.beside(), finished := finished | set(names))
+
+    def _train(
+        self,
+        members: list[Identity],
+        checkpoint: Checkpoint | None,
+        teacher: TeacherOutputs | None,
+        lessons: dict[str, str],
+        networks: list[nn.Module] | None,
+    ) -> list[FinishedRun]:
+        recipe = recipe_of(members[0]["recipe"])
         if networks is None or len(members) != len(networks):
             networks = [self.build(identity) for identity in members]
         names = [run_name(identity) for identity in members]
         device, shown = self.views.device, self.views("train", recipe.augment)
-        learners = make_learners(
+        learners = self.arrange(
             networks,
             device,
             seeds=[stable_seed("draws", name) for name in names],
@@ -190,7 +208,7 @@ class _Trained:
                 learners,
                 shown,
                 recipe,
-                seed=pending[0]["seed"],
+                seed=members[0]["seed"],
                 lesson=Lesson.of(members, device, soft_loss),
                 teacher=teacher,
                 checkpoint=checkpoint,
@@ -204,13 +222,10 @@ class _Trained:
             "compiled": learners.compiled,
             "data": self.views.fingerprint,
         }
-        finished = [
+        return [
             finished_run(identity, network, losses, self.views, note | lessons)
             for identity, network, losses in zip(members, learners.finish(), history, strict=True)
         ]
-        yield finished
-        if checkpoint:
-            checkpoint.clear()
 
     def compiles(self, recipe: Any, n_learners: int) -> bool:
         """Whether a training of so many networks runs as compiled programs."""

@@ -84,11 +84,14 @@ class ImageViews(Labeled):
         offset = torch.randint(2 * self.pad + 1, (2, n), generator=draws).to(self.device)
         flips = flip.to(self.device).split(batch_size)[start:]
         offsets = offset.split(batch_size, 1)[start:]
-        read = self._read(order.split(batch_size)[start:])
-        for (index, pixels), view, moved in zip(read, flips, offsets, strict=True):
-            if len(index) > 1:
+        sizes = [len(view) for view in flips]
+        read = self._read([self.own(batch) for batch in order.split(batch_size)[start:]])
+        for size, (index, pixels), view, moved in zip(sizes, read, flips, offsets, strict=True):
+            if size > 1:
+                view, moved = self.own(view), self.own(moved, 1)
                 inputs = self._augmented(pixels, view, moved)
-                yield Batch(index, (inputs,), self.labels[index], None if self.pad else view)
+                shown = None if self.pad else view
+                yield Batch(index, (inputs,), self.labels[index], shown, size)
 
     def batches(self, batch_size: int, view: int = 0) -> Iterator[Batch]:
         """Every example once, in order, as stored (or all flipped, for ``view`` 1)."""
@@ -102,6 +105,7 @@ class ImageViews(Labeled):
                 (self._floats(pixels),),
                 self.labels[index],
                 torch.full_like(index, view),
+                len(index),
             )
 
     def _read(self, indices: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -113,7 +117,9 @@ class ImageViews(Labeled):
         def fetch(index: np.ndarray) -> Tensor:
             return torch.as_tensor(self.examples[index]).permute(0, 2, 3, 1).contiguous()
 
-        rows = [index.numpy() for index in torch.cat(list(indices)).cpu().split(len(indices[0]))]
+        rows = [
+            index.numpy() for index in torch.cat(list(indices)).cpu().split([*map(len, indices)])
+        ]
         with ThreadPoolExecutor(1) as reader:
             ahead = [reader.submit(fetch, row) for row in rows[:2]]
             for position, index in enumerate(indices):
@@ -161,21 +167,21 @@ class TokenViews(Labeled):
             window = window[self.lengths[window].argsort(stable=True)]
             chunks.extend(chunk for chunk in window.split(batch_size) if len(chunk) > 1)
         for position in torch.randperm(len(chunks), generator=draws).tolist()[start:]:
-            yield self._batch(chunks[position])
+            yield self._batch(self.own(chunks[position]), len(chunks[position]))
 
     def batches(self, batch_size: int, view: int = 0) -> Iterator[Batch]:
         """Every text once, shortest first."""
         for chunk in self.lengths.argsort(stable=True).split(batch_size):
-            yield self._batch(chunk)
+            yield self._batch(chunk, len(chunk))
 
-    def _batch(self, chunk: Tensor) -> Batch:
+    def _batch(self, chunk: Tensor, size: int) -> Batch:
         ids, mask = self.tokens[chunk.numpy()]
         index = chunk.to(self.device)
         inputs = (
             torch.as_tensor(ids).to(self.device),
             torch.as_tensor(mask).to(self.device),
         )
-        return Batch(index, inputs, self.labels[index], torch.zeros_like(index))
+        return Batch(index, inputs, self.labels[index], torch.zeros_like(index), size)
 
 
 class ArrayViews(Labeled):
@@ -196,15 +202,17 @@ class ArrayViews(Labeled):
         draws = torch.Generator().manual_seed(stable_seed("views", seed, epoch))
         order = torch.randperm(len(self), generator=draws).to(self.device)
         chunks = [chunk for chunk in order.split(batch_size) if len(chunk) > 1]
-        yield from map(self._batch, chunks[start:])
+        for chunk in chunks[start:]:
+            yield self._batch(self.own(chunk), len(chunk))
 
     def batches(self, batch_size: int, view: int = 0) -> Iterator[Batch]:
         """Every example once, in order."""
-        yield from map(self._batch, torch.arange(len(self), device=self.device).split(batch_size))
+        for chunk in torch.arange(len(self), device=self.device).split(batch_size):
+            yield self._batch(chunk, len(chunk))
 
-    def _batch(self, index: Tensor) -> Batch:
+    def _batch(self, index: Tensor, size: int) -> Batch:
         inputs = tuple(array[index] for array in self.inputs)
-        return Batch(index, inputs, self.labels[index], torch.zeros_like(index))
+        return Batch(index, inputs, self.labels[index], torch.zeros_like(index), size)
 
 
 def _as_tensor(array: np.ndarray) -> Tensor:

@@ -7,6 +7,8 @@ import kdfair_audit
 
 pytestmark = pytest.mark.browser
 
+LOOK = "getComputedStyle(document.querySelector('.kdfair-audit')).backgroundColor"
+
 
 @pytest.fixture
 def show(chromium, tmp_path):
@@ -98,31 +100,35 @@ def test_without_scripts_the_first_temperature_is_there(show, turned):
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_theme_follows_the_reader_and_the_button(show, scored, dark):
     page = show(scored.to_html(), dark=dark)
-    look = "getComputedStyle(document.querySelector('.kdfair-audit')).backgroundColor"
     light, night = "rgb(254, 254, 254)", "rgb(20, 24, 30)"
-    assert page.evaluate(look) == (night if dark else light)
+    assert page.evaluate(LOOK) == (night if dark else light)
     page.get_by_role("button", name="Light theme" if dark else "Dark theme").click()
-    assert page.evaluate(look) == (light if dark else night)
+    assert page.evaluate(LOOK) == (light if dark else night)
     page.get_by_role("button", name="Dark theme" if dark else "Light theme").click()
-    assert page.evaluate(look) == (night if dark else light)
+    assert page.evaluate(LOOK) == (night if dark else light)
 
 
-@pytest.mark.parametrize("width", [360, 768, 1600])
-def test_no_report_scrolls_sideways(show, scored, turned, hostile, width):  # noqa: F811
-    for report in (scored, turned, hostile):
-        page = show(report.to_html(), width=width)
+@pytest.mark.parametrize("report", ["scored", "turned", "hostile"])
+def test_no_report_scrolls_sideways(show, request, report):
+    page = show(request.getfixturevalue(report).to_html(), width=1600)
+    for width in (1600, 768, 360):
+        page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing(show, scored, turned, hostile, dark):  # noqa: F811
+@pytest.mark.parametrize("report", ["scored", "turned", "hostile"])
+def test_axe_finds_nothing(show, request, report):
     from axe_playwright_python.sync_playwright import Axe
 
-    found = []
-    for report in (scored, turned, hostile):
-        page = show(report.to_html(), dark=dark)
-        page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    page = show(request.getfixturevalue(report).to_html())
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    colors, found = set(), []
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        page.evaluate("() => Promise.all(document.getAnimations().map((a) => a.finished))")
+        colors.add(page.evaluate(LOOK))
         for violation in Axe().run(page).response["violations"]:
             nodes = [node["html"][:200] for node in violation["nodes"][:3]]
-            found.append((violation["id"], violation["impact"], nodes))
+            found.append((theme, violation["id"], violation["impact"], nodes))
     assert found == []
+    assert len(colors) == 2  # both were drawn

@@ -5,14 +5,16 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kdfair_cluster import buckets
-from kdfair_cluster.buckets import BucketError, BucketStore, open_bucket
+from kdfair_cluster.buckets import BucketError, BucketStore
 from kdfair_core import claims, cli
 from kdfair_core.files import Damaged
 from kdfair_core.runs import RunStore, open_store, run_name
@@ -192,23 +194,70 @@ def test_bad_places_are_one_sentence(bucket, url, said, capsys):
     assert said in err and err.count("\n") == 1
 
 
-def test_a_bucket_without_rights_is_one_sentence(bucket, monkeypatch, capsys):
-    async def refused(self, path, *args, **kwargs):
-        raise PermissionError("Access Denied")
+@pytest.fixture
+def forbidding(monkeypatch, tmp_path):
+    """A bucket's server that refuses some methods, as one does without rights."""
+    refused = ["PUT"]
+
+    class Server(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # whose clients ask before they send
+
+        def answer(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            code = 403 if self.command in refused else 404 if self.command == "HEAD" else 200
+            said = "Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error"
+            body = f"<{said if code == 403 else 'ListBucketResult></ListBucketResult'}>".encode()
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_PUT = do_HEAD = answer
+
+        def log_message(self, *_):
+            pass
 
     import s3fs
 
-    s3fs.S3FileSystem.clear_instance_cache()  # those that are there keep what they had
-    monkeypatch.setattr(s3fs.S3FileSystem, "_pipe_file", refused)
-    command = "run trifeature --profile smoke --seeds 0 --quiet --runs".split()
-    assert cli.main([*command, bucket]) == 2
-    err = capsys.readouterr().err
-    assert "Access Denied" in err and "everything stored before is untouched" in err
-    assert err.count("\n") == 1
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("KDFAIR_CACHE", str(tmp_path / "cache"))
+    s3fs.S3FileSystem.clear_instance_cache()  # those that are there keep the address that they had
+    yield refused
     s3fs.S3FileSystem.clear_instance_cache()
+    server.shutdown()
+    server.server_close()
 
 
-def test_an_uninstalled_package_is_named(monkeypatch):
+@pytest.mark.parametrize(("also", "what"), [("PUT", "writing"), ("GET", "listing")])
+def test_a_bucket_without_rights_is_one_sentence(forbidding, also, what, capsys):
+    forbidding.append(also)
+    command = "run trifeature --profile smoke --seeds 0 --quiet --runs s3://forbidden/x".split()
+    assert cli.main(command) == 2
+    err = capsys.readouterr().err
+    assert f"s3://forbidden/x: {what}" in err and "Access Denied" in err
+    assert "everything stored before is untouched" in err and err.count("\n") == 1
+
+
+def test_an_uninstalled_package_is_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
-    with pytest.raises(ValueError, match=r"needs the package gcsfs: pip install"):
-        open_bucket("gs://bucket/prefix")
+    assert cli.main("run trifeature --profile smoke --quiet --runs gs://bucket/x".split()) == 2
+    err = capsys.readouterr().err
+    assert "a store in gs://bucket/x needs the package gcsfs: pip install" in err
+    assert err.count("\n") == 1
+
+
+def test_checkpoints_of_a_seed_are_found_in_a_bucket(bucket, tmp_path):
+    here, there = (BucketStore(bucket, tmp_path / name) for name in ("here", "there"))
+    for name in ("students-s0-aa", "students-s0-bb", "students-s1-aa", "teacher-s0-aa"):
+        here.checkpoint(f"toy/smoke/{name}", {"of": name}).save({"name": name}, {"w": np.ones(2)})
+    (other,) = there.checkpoint("toy/smoke/students-s0-aa").beside()
+    assert other.load(any_identity=True)[0] == {"name": "students-s0-bb"}
+    other.clear()
+    assert not here.checkpoint("toy/smoke/students-s0-aa").beside()

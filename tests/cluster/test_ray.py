@@ -1,5 +1,6 @@
 """Sweeps on a Ray cluster of two nodes on this machine, one of which is killed now and then."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -52,10 +53,16 @@ def load(**options):
     return Dataset("made", split({n}), split(20), ("a", "b", "c"), {{}}, (), (), "Made.", "arrays")
 
 def build(dataset):
-    import torch
+    import errno, os, torch
+    def fsync(number, sync=os.fsync):
+        if os.path.exists({full!r}):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(number)
     def network(identity):
         if identity["seed"] == 1 and identity["role"] == "teacher" and {fails}:
             raise RuntimeError("CUDA out of memory")
+        if identity["seed"] == 1 and {full!r}:
+            os.fsync = fsync
         role, T = identity["role"], identity["temperature"]
         torch.manual_seed(identity["seed"] + 100 * (T or 0))
         return Slow(f"{{role}}-{{identity['seed']}}-{{T}}", {wait})
@@ -72,10 +79,10 @@ def made(tmp_path):
     """Write the study; its name for a command, and the steps learned so far."""
     log = tmp_path / "log"
 
-    def write(wait=0.0, fails=False):
+    def write(wait=0.0, fails=False, full=""):
         file = tmp_path / "my_study.py"
         values = {"log": str(log), "n": 8 * STEPS, "epochs": EPOCHS}
-        file.write_text(STUDY.format(wait=wait, fails=fails, **values))
+        file.write_text(STUDY.format(wait=wait, fails=fails, full=str(full), **values))
         return f"{file}:MADE"
 
     def steps():
@@ -95,6 +102,20 @@ def patiently(start):
     return start()
 
 
+AGENTS = ("metrics_agent", "metrics_export", "dashboard_agent_listen", "runtime_env_agent")
+
+
+def node(cores):
+    """A node's cores and its agents' ports: Ray waits 15 seconds for agents to choose their own."""
+    ports = {}
+    with contextlib.ExitStack() as held:
+        for agent in AGENTS:
+            unused = held.enter_context(socket.socket())
+            unused.bind(("127.0.0.1", 0))
+            ports[f"{agent}_port"] = unused.getsockname()[1]
+    return {"num_cpus": cores, **ports}
+
+
 @pytest.fixture(scope="module")
 def cluster():
     """A head without cores and two nodes of one."""
@@ -102,8 +123,8 @@ def cluster():
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    started = patiently(lambda: Cluster(initialize_head=True, head_node_args={"num_cpus": 0}))
-    nodes = [patiently(lambda: started.add_node(num_cpus=1)) for _ in range(2)]
+    started = patiently(lambda: Cluster(initialize_head=True, head_node_args=node(0)))
+    nodes = [patiently(lambda: started.add_node(**node(1))) for _ in range(2)]
     ray.init(started.address, log_to_driver=False)
     yield SimpleNamespace(cluster=started, nodes=nodes, address=started.address)
     ray.shutdown()
@@ -153,7 +174,7 @@ def test_a_killed_node_costs_what_came_after_its_last_checkpoint(cluster, made, 
                 time.sleep(0.05)
             assert not going.done()
             cluster.cluster.remove_node(cluster.nodes.pop(0), allow_graceful=False)
-            cluster.nodes.append(patiently(lambda: cluster.cluster.add_node(num_cpus=1)))
+            cluster.nodes.append(patiently(lambda: cluster.cluster.add_node(**node(1))))
         written = going.result(timeout=180)
     assert written == 2 * 4 + 1
     once = written * EPOCHS * STEPS
@@ -180,6 +201,36 @@ def test_a_task_that_fails_is_named_and_the_others_go_on(cluster, made, tmp_path
     assert len(store.runs("made", "smoke")) == 9
 
 
+def test_a_full_disk_on_a_node_loses_nothing_that_is_stored(cluster, made, tmp_path, capsys):
+    full, store = tmp_path / "full", RunStore(tmp_path / "runs")
+    full.touch()
+    name = made.write(full=full)
+    command = ["run", name, "--profile", "smoke", "--quiet", "--runs", str(tmp_path / "runs")]
+    assert cli.main([*command, "--ray", cluster.address, "--split", "1"]) == 2
+    err = capsys.readouterr().err
+    assert "seed 1, teacher: DiskFull: the disk of" in err and err.count("\n") == 1
+    before = {run.name: run.written for run in store.runs("made", "smoke")}
+    full.unlink()
+    assert cli.main([*command, "--ray", cluster.address]) == 0
+    after = {run.name: run.written for run in store.runs("made", "smoke")}
+    assert len(after) == 9 and before.items() <= after.items()
+
+
+def test_a_node_s_devices_share_a_teacher(cluster, made, tmp_path):
+    store, alone = RunStore(tmp_path / "runs"), RunStore(tmp_path / "alone")
+    how = {"seeds": [0], "progress": False}
+    wide = patiently(lambda: cluster.cluster.add_node(**node(2)))
+    try:
+        ray = {"ray": cluster.address, "gpus_per_teacher": 2}
+        assert run_study(made.write(), "smoke", store=store, **ray, **how) == 4
+    finally:
+        cluster.cluster.remove_node(wide)
+    run_study(made.write(), "smoke", store=alone, **how)
+    there, here = (one.runs("made", "smoke")[0] for one in (store, alone))
+    assert there.info["processes"] == 2 and there.identity["role"] == "teacher"
+    np.testing.assert_allclose(there.arrays["history"], here.arrays["history"], rtol=1e-6)
+
+
 def test_the_time_limit_leaves_the_rest_for_the_next_command(cluster, made, tmp_path):
     store = RunStore(tmp_path / "runs")
     how = {"store": store, "ray": cluster.address, "progress": False}
@@ -193,6 +244,8 @@ def test_what_cannot_be_had_is_one_sentence(cluster, tmp_path, capsys):
     assert cli.main([*command, "--ray", cluster.address, "--device", "cuda"]) == 2
     err = capsys.readouterr().err
     assert "the cluster has no GPU" in err and err.count("\n") == 1
+    assert cli.main([*command, "--ray", cluster.address, "--gpus-per-teacher", "2"]) == 2
+    assert "is 2, but no node of the cluster has more than 1 CPUs" in capsys.readouterr().err
     assert cli.main([*command, "--split", "2"]) == 2
     assert "ray is not given" in capsys.readouterr().err
 

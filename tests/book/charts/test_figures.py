@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from made_up import made_up_results
 
 from kdfair_book import charts, evidence
-from kdfair_book.charts import intervals, signals, theme
+from kdfair_book.charts import intervals, signals, temperature, theme
 from kdfair_book.pages import study_sentences as story
 from kdfair_core import results as published
 
@@ -253,6 +253,33 @@ def test_series_differ_under_color_blindness_and_by_more_than_color(kind, which)
         apart = np.abs(seen_by(colors[0], kind) - seen_by(colors[1], kind)).sum()
         assert apart > 0.2, (a, b)
         assert theme.SERIES[a][2] != theme.SERIES[b][2], "shape"
+
+
+def test_labels_at_the_ends_of_lines_stand_apart():
+    """Near their lines, inside the axis, in the order of the lines, a line of text between."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        values = list(rng.choice([0.0, 0.2, 5.0, 9.9, 10.0], size=int(rng.integers(1, 6))))
+        placed = np.array(temperature.apart(values, 0, 10))
+        gap = 10 * temperature.LINE / temperature.PLOT
+        assert (np.diff(np.sort(placed)) > gap - 1e-9).all()
+        assert placed.min() > -1e-9 and placed.max() < 10 + 1e-9
+        order = np.argsort(values, kind="stable")
+        assert (np.diff(placed[order]) > 0).all()
+    assert temperature.apart([1.0, 5.0, 9.0], 0, 10) == [1.0, 5.0, 9.0]
+
+
+def test_lines_of_two_panels_are_labeled_where_they_end(results):
+    """With the legend for narrow pages below; lines of three panels have the legend alone."""
+    two = charts.individual_fairness(results).to_html()
+    drawn = BeautifulSoup(two, "html.parser")
+    for panel in drawn.select(".kd-panel"):
+        said = [text.get_text() for text in panel.select("svg text")]
+        assert {"teacher", "student alone", "distilled student"} <= set(said)
+    assert drawn.select(".kd-key")
+    three = BeautifulSoup(charts.fairness(results, "color").to_html(), "html.parser")
+    assert len(three.select(".kd-panel")) == 3 and three.select(".kd-key")
+    assert "distilled student" not in [text.get_text() for text in three.select("svg text")]
 
 
 def test_no_warning_on_the_way(results):

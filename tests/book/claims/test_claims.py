@@ -7,6 +7,7 @@ from known_study import made_up
 
 from kdfair_book import claims
 from kdfair_book.claims import scoring
+from kdfair_book.claims.paper_tables import TREND_OF_MEANS
 from kdfair_book.evidence import claim_tests, trends
 from kdfair_core import studies
 
@@ -39,6 +40,46 @@ TRUE_WHEN_MOVING = [
 )
 def test_the_rule(p_value, p_opposite, high, smallest, expected):
     assert claims.verdict(p_value, p_opposite, high, smallest) == expected
+
+
+@pytest.mark.parametrize(
+    ("p_value", "p_opposite", "high", "smallest", "expected"),
+    [
+        (0.01, 0.99, 0.2, 0.3, "too small to matter"),
+        (0.01, 0.99, 0.9, 0.3, ""),
+        (0.01, 0.99, 0.2, np.nan, ""),
+        (0.3, 0.7, 0.2, 0.3, "nothing that would matter"),
+        (0.99, 0.01, 0.2, 0.3, ""),
+        (0.3, 0.7, 0.4, 0.3, ""),
+    ],
+)
+def test_size_is_an_addition_to_a_verdict_on_a_direction(
+    p_value, p_opposite, high, smallest, expected
+):
+    word = claims.verdict(p_value, p_opposite, high, smallest)
+    assert claims.addition(word, p_opposite, high, smallest) == expected
+
+
+def test_one_rule_decides_wherever_a_verdict_is_given():
+    """In cells, pooled and from the paper's tables verdicts are as the numbers beside them say."""
+    card = claims.scorecard()
+    printed, together = claims.paper_tables(), claims.pooled(card)
+    tables = [("p_adjusted", "p_opposite_adjusted", "high", "verdict", "addition", card)]
+    tables += [("p_adjusted", "p_opposite_adjusted", "high", "verdict", "addition", printed)]
+    tables += [
+        (
+            *(f"{name}_{k}" for name in ("p_value", "p_opposite", "high", "verdict", "addition")),
+            together,
+        )
+        for k in ("these", "like")
+    ]
+    for *names, frame in tables:
+        for row in frame[frame[names[3]] != "not measured"].to_dict("records"):
+            p, opposite, high, word, more = (row[name] for name in names)
+            points = frame is printed and row["claim"] in TREND_OF_MEANS
+            smallest = np.nan if points else claims.get(row["claim"]).smallest
+            assert word == claims.verdict(p, opposite, high, smallest), row
+            assert more == claims.addition(word, opposite, high, smallest), row
 
 
 def test_claims_are_well_formed():

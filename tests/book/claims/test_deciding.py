@@ -6,15 +6,14 @@ import pytest
 from scipy import stats
 
 from kdfair_book import claims
-from kdfair_book.claims.deciding import (
+from kdfair_book.claims.deciding import add_deciding, seed_hours, what_decides
+from kdfair_book.claims.seeds_to_decide import (
+    SMALL,
     Missing,
-    add_deciding,
     count_shares,
     examples_error,
     mean_seeds,
     page_seeds,
-    seed_hours,
-    what_decides,
 )
 from kdfair_book.evidence import Sweep
 from kdfair_book.evidence.chance import count_significant
@@ -52,11 +51,19 @@ def test_seeds_for_a_trend_have_the_power_that_they_are_named_for():
     assert need.towards == "holds" and power == pytest.approx(0.8, abs=0.09)
 
 
-def test_an_effect_below_what_matters_is_no_question_of_seeds():
-    need = page_seeds(0.1, 0.4, 10, smallest=0.3)
-    assert need.towards == "fails"
-    assert "no number of seeds: the effect is below what would matter (0.1 of 0.3)" in str(need)
-    assert "towards" not in str(need)
+def test_a_small_effect_is_decided_by_whichever_comes_first():
+    """The direction, or that the interval ends below what would matter."""
+    direction = page_seeds(0.25, 0.2, 10, smallest=0.3)
+    assert direction.towards == SMALL and direction.seeds == page_seeds(0.25, 0.2, 10).seeds
+    assert "towards holds, with an effect below what would matter" in str(direction)
+    bound = page_seeds(0.05, 0.2, 10, smallest=0.3)
+    assert bound.towards == "fails" and bound.seeds < page_seeds(0.05, 0.2, 10).seeds
+    assert mean_seeds(0.002, 0.001, smallest=0.0025).towards == SMALL
+    assert mean_seeds(0.0, 0.001, smallest=0.0025).towards == "fails"
+    assert "nothing was seen either way" in str(mean_seeds(0.0, 0.001))
+    # Bonferroni's level over two open verdicts is that of the bound: the tests stay apart
+    halved = page_seeds(0.25, 0.2, 10, smallest=0.3, level=0.025)
+    assert halved.seeds == page_seeds(0.25, 0.2, 10, level=0.025).seeds
 
 
 def test_the_opposite_decides_too():

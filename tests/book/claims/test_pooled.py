@@ -89,10 +89,11 @@ def test_the_table_has_every_claim_and_the_simulation(card):
 def test_an_effect_below_what_matters_is_said_to_be(card):
     found = claims.pooled(card)
     row = found[found["claim"] == "eod-falls"].iloc[0].to_dict()
-    assert not scorecard.too_small(row, "these")
-    tiny = row | {"verdict_these": "holds", "high_these": 0.2}
-    assert scorecard.too_small(tiny, "these")
-    assert "smaller than what would matter" in scorecard.pooled_numbers(tiny, "these")
+    assert row["addition_these"] == "" and "too small" not in scorecard.pooled_numbers(row, "these")
+    tiny = row | {"addition_these": "too small to matter"}
+    assert scorecard.pooled_numbers(tiny, "these").endswith("; too small to matter")
+    page = scorecard.Scorecard(card, None, pd.DataFrame([tiny]))._repr_html_()
+    assert "these studies, too small to matter" in page
 
 
 @pytest.mark.parametrize(

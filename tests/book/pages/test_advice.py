@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 
 from kdfair_book import claims
 from kdfair_book.evidence.what_could_be_seen import BASE_RATES, SEEDS, SIZES, visible
-from kdfair_book.pages import advice
+from kdfair_book.pages import advice, opening
 from kdfair_book.pages.opening import published
 
 
@@ -33,6 +33,13 @@ def test_the_temperatures_that_it_names_are_those_that_the_numbers_favor(given):
     medians = {int(t): int(m) for m, t in
                re.findall(r"(-?\d+) % at T = (\d+)", given["Temperature"].because)}  # fmt: skip
     assert medians[4] > medians[1] and medians[10] > medians[1] and medians[40] <= medians[4]
+
+
+def test_its_numbers_are_those_of_the_first_page(found, given):
+    first, factor, _ = opening.opening(found).answers
+    low, high = re.match(r"(\d+) to (\d+) %", first.number).groups()
+    assert f"from {low} to {high} % by study" in given["Temperature"].because
+    assert factor.number in given["The factor T²"].because
 
 
 def test_counts_are_those_of_the_scorecard(given):

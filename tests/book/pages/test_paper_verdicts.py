@@ -16,7 +16,7 @@ def tables():
 def test_the_sentence_counts_what_is_in_the_frame(tables):
     said = paper_verdicts.summary(tables)
     counts = tables["verdict"].value_counts()
-    assert f"{len(tables)} verdicts on {tables['claim'].nunique()} claims" in said
+    assert f"of {tables['claim'].nunique()} claims by the same rule" in said
     assert f"{counts['holds']} hold" in said and f"{counts['fails']} fail" in said
     assert "EOD of the distilled student is below the teacher's” fails in 5 of 6" in said
     one = tables[tables["claim"] == "sc-rises"].assign(verdict="holds")

@@ -22,8 +22,18 @@ def test_every_undecided_cell_says_what_it_lacks(card):
     page = BeautifulSoup(scorecard.Scorecard(card)._repr_html_(), "html.parser")
     for cell in page.select(".kd-undecided"):
         beside = cell.find_next_sibling("small").text
-        assert any(word in beside for word in ("seeds", "examples", "too small")), beside
+        assert any(word in beside for word in ("seeds", "examples")), beside
         assert "what would decide it" in cell["title"]
+
+
+def test_ten_gpu_hours_are_spent_on_what_undecided_cells_lack(card):
+    said = str(deciding.gpu_hours(card))
+    lacks = [one.short for one in card.loc[card["verdict"] == "undecided", "missing"]]
+    assert f"{lacks.count('more examples')} lack test examples" in said
+    assert f"of {len(lacks)} undecided verdicts decidable" in said
+    named = card.loc[card["verdict"] == "undecided", "claim"].unique()
+    assert any(f"{claim} " in said.split("| --- |")[-1] for claim in named)
+    assert len(str(deciding.gpu_hours(card, hours=0.001))) < len(said)
 
 
 def test_column_heads_name_studies_as_people_do_and_their_regime(card):
@@ -41,12 +51,26 @@ def test_verdicts_in_the_papers_regime_are_counted_apart(card):
     measured = card[card["verdict"] != "not measured"]
     near = measured["regime"] == "the paper's regime"
     apart = f"The others, {(~near).sum()}, are" if near.any() else f"all {len(measured)} are"
-    assert f"{apart} verdicts on the sentence, not on the paper" in claim_sentences.verdicts(card)
+    said = claim_sentences.verdicts(card)
+    assert f"{apart} verdicts on these studies" in said and "not on the paper" in said
     one = card.assign(regime=["the paper's regime"] * 3 + ["another"] * (len(card) - 3))
     left = (one.loc[card["verdict"] != "not measured", "regime"] == "another").sum()
     assert f"The others, {left}, are" in claim_sentences.verdicts(one)
     inside = card.assign(regime="the paper's regime")
     assert "The others, 0," in claim_sentences.verdicts(inside)
+
+
+def test_a_verdict_from_another_regime_is_no_check_or_cross(card):
+    """Beside the paper's claim only a study in its regime, or its own tables, may have them."""
+    page = BeautifulSoup(scorecard.Scorecard(card)._repr_html_(), "html.parser")
+    apart = card[(card["regime"] != "the paper's regime") & (card["regime"] != "")]
+    for word, sign in (("holds", "●"), ("fails", "○")):
+        cells = page.select(f".kd-elsewhere.kd-{word}")
+        assert {cell.text for cell in cells} == {f"{sign} {word}"}
+        assert len(cells) == (apart["verdict"] == word).sum() > 0
+    inside = card.assign(regime="the paper's regime")
+    plain = BeautifulSoup(scorecard.Scorecard(inside)._repr_html_(), "html.parser")
+    assert not plain.select(".kd-elsewhere") and plain.select("a.kd-fails")[0].text == "✗ fails"
 
 
 def test_a_collapsed_training_is_named_beside_its_verdict(card):
@@ -60,3 +84,9 @@ def test_reasons_are_tables_with_rounded_numbers(card):
     assert len(page.find_all("table")) == len(claims.CLAIMS)
     assert "e-1" not in page.text and "no number of seeds" in page.text
     assert all(box["tabindex"] == "0" for box in page.select(".kd-scroll"))
+
+
+def test_the_papers_protocol_is_named_only_while_it_is_not_measured(card):
+    assert "under the paper's protocol" in str(deciding.gpu_hours(card, hours=0.001))
+    measured = card.assign(study="cifar100", profile="paper", verdict="holds", missing=None)
+    assert "under the paper's protocol" not in str(deciding.gpu_hours(measured, hours=0.001))

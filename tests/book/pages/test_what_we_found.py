@@ -7,6 +7,7 @@ import pytest
 from kdfair_book import claims
 from kdfair_book.evidence import disagreement_reduction, sweep
 from kdfair_book.evidence.effects import effects
+from kdfair_book.evidence.equal_accuracy import at_equal_accuracy
 from kdfair_book.evidence.regime import regime
 from kdfair_book.pages import claim_sentences, deciding
 from kdfair_book.pages import opening as first
@@ -113,7 +114,7 @@ def test_findings_stand_only_on_what_is_beyond_chance(opening):
     for answer, n in zip(opening.answers, beyond, strict=True):
         all_ = len(answer.rows)
         named = first.how_many(n, all_)
-        assert named in answer.sentence
+        assert named in f"{answer.number} {answer.sentence}"
         if answer.name == "gain":
             assert (n < all_) == ("chance alone explains" in answer.sentence)
 
@@ -123,11 +124,29 @@ def test_what_is_not_known_is_counted_on_the_scorecard():
     said = first.not_known(card)
     fair = card[card["claim"].str.match(r"(dpd|eod)-") & (card["verdict"] != "not measured")]
     undecided = (fair["verdict"] == "undecided").sum()
-    of_groups = "verdicts on differences between groups are undecided"
+    of_groups = "tests of differences between groups are undecided"
     assert f"{undecided} of {len(fair)} {of_groups}" in said
     inside = sum(regime(results.load(name)).same for name in STUDIES)
     named = "none of the" if inside == 0 else first.how_many(inside, len(STUDIES))
-    assert f"where the paper looked: {named}" in said
+    assert f"(its regime): {named}" in said
+
+
+def test_regime_and_headlines_are_said_in_numbers(opening):
+    """No abbreviation in a headline; how far a study is from the paper's, in accuracy."""
+    for answer in opening.answers:
+        assert not re.search(r"EOD|DPD|NDS|DS\b|#", f"{answer.claim} {answer.number}")
+    near = [regime(results.load(name)) for name in STUDIES]
+    far = max((one for one in near if one.compared), key=lambda one: abs(one.off))
+    gain = opening.answers[2].sentence
+    assert f"right {far.nds:.1f} % of the time, the paper's {far.paper_nds:.1f} %" in gain
+
+
+def test_the_factors_effect_is_said_at_equal_accuracy_too(opening):
+    factor = opening.answers[1].sentence
+    one, other = (sweep(results.load("trifeature"), soft_scale=s) for s in ("T2", "none"))
+    by = at_equal_accuracy(one, other, "texture")
+    assert f"{100 * by.step:.0f} of {100 * by.total:.0f} points (texture)" in factor
+    assert "at equal accuracy, where that can be compared, " in factor
 
 
 def test_what_would_decide_the_undecided_is_counted():

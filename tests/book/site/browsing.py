@@ -4,6 +4,9 @@ from typing import Any
 
 STUDY = "book/studies/trifeature.html"
 FIRST = "book/studies/welcome.html"
+AUDIT = "book/studies/audit.html"
+STUDIES = ["trifeature", "cifar10", "svhn", "cifar100", "tiny_imagenet", "imagenet", "celeba"]
+STUDIES += ["hatexplain", "faces"]
 
 
 class Visit:

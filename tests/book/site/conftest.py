@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Visit
+from browsing import STUDY, Visit
 
 from kdfair_core.files import locked
 
@@ -27,7 +27,7 @@ def book() -> Path:
     given = os.environ.get("KDFAIR_BOOK_HTML")
     if given:
         return Path(given)
-    command = [sys.executable, "-m", "kdfair_core", "build"]
+    command = [sys.executable, "-m", "kdfair_core", "build", "--no-heights"]
     with locked(ROOT):  # another worker may be at it; the second finds it built
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -67,6 +67,24 @@ def visit(chromium: Any, book: Path) -> Iterator[Callable[..., tuple[Visit, Any]
     yield open_page
     for one in opened:
         one.context.close()
+
+
+@pytest.fixture(scope="session")
+def opened(chromium: Any, book: Path) -> Iterator[Visit]:
+    """A visit to the page of a study, which takes seconds to draw, for tests that turn its dial."""
+    seen = Visit(chromium, ("file://",))
+    seen.open(f"file://{book}/{STUDY}#T=4")
+    yield seen
+    seen.context.close()
+
+
+@pytest.fixture
+def study(opened: Visit) -> Visit:
+    """The page of a study at its top, with the dial at 4."""
+    opened.errors.clear()
+    opened.page.evaluate("scrollTo(0, 0); kdfair.dial.set(4)")
+    opened.page.mouse.move(0, 0)
+    return opened
 
 
 class _Quiet(SimpleHTTPRequestHandler):

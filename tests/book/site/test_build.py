@@ -212,7 +212,7 @@ def test_errors_end_with_code_1(monkeypatch, capsys):
         raise build.BuildError("notebooks/x.ipynb is missing")
 
     monkeypatch.setattr(build, "build", fail)
-    assert build.main(argparse.Namespace(force=False, jobs=2)) == 1
+    assert build.main(argparse.Namespace(force=False, jobs=2, no_heights=True)) == 1
     assert "error: notebooks/x.ipynb is missing" in capsys.readouterr().err
 
 

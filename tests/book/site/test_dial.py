@@ -34,8 +34,8 @@ def expect_all_changed(before, after, T):
         assert f"T = {T}" in new["said"]
 
 
-def test_arrow_keys_turn_every_chart(visit):
-    seen, page = visit(STUDY + "#T=4")
+def test_arrow_keys_turn_every_chart(study):
+    page = study.page
     before = settled(page)
     values = page.evaluate("kdfair.dial.values")
     page.focus(".kd-dial input")
@@ -45,11 +45,11 @@ def test_arrow_keys_turn_every_chart(visit):
     assert page.get_attribute(".kd-dial input", "aria-valuetext") == f"T = {T}"
     page.keyboard.press("End")
     assert page.evaluate("kdfair.dial.value") == values[-1]
-    assert not seen.errors
+    assert not study.errors
 
 
-def test_mouse_turns_every_chart(visit):
-    _, page = visit(STUDY + "#T=4")
+def test_mouse_turns_every_chart(study):
+    page = study.page
     before = settled(page)
     box = page.locator(".kd-dial input").bounding_box()
     page.mouse.click(box["x"] + box["width"] - 12, box["y"] + box["height"] / 2)
@@ -114,8 +114,10 @@ def test_a_temperature_that_is_not_on_the_list_takes_the_nearest(visit):
     assert page.evaluate("kdfair.dial.value") == page.evaluate("kdfair.dial.values.at(-1)")
 
 
-def test_charts_keep_their_size(visit):
-    _, page = visit(STUDY + "#T=1")
+def test_charts_keep_their_size(study):
+    page = study.page
+    page.evaluate("kdfair.dial.set(1)")
+    settled(page)
     boxes = "() => [...document.querySelectorAll('.kd-figure')].map(f => f.offsetHeight)"
     still = page.evaluate(boxes)
     for T in page.evaluate("kdfair.dial.values"):
@@ -124,8 +126,10 @@ def test_charts_keep_their_size(visit):
         assert page.evaluate(boxes) == still
 
 
-def test_repaint_takes_less_than_50_ms(visit):
-    _, page = visit(STUDY + "#T=1")
+def test_repaint_takes_less_than_50_ms(study):
+    page = study.page
+    page.evaluate("kdfair.dial.set(1)")
+    settled(page)
     page.evaluate("document.querySelector('.kd-figure').scrollIntoView()")
     page.wait_for_timeout(200)
     took = page.evaluate(
@@ -141,3 +145,17 @@ def test_repaint_takes_less_than_50_ms(visit):
     )
     assert len(took) >= 6
     assert statistics.median(took) < 50, sorted(took)
+
+
+@pytest.mark.parametrize(("width", "labeled"), [(1280, True), (360, False)])
+def test_lines_are_labeled_at_their_ends_where_there_is_room(visit, width, labeled):
+    """Else the legend names them; at any width one of both does, and no label is cut."""
+    _, page = visit("book/studies/cifar10.html", width=width)
+    figure = page.locator(".kd-figure").first
+    assert figure.locator(".kd-key").is_visible() == (not labeled)
+    panel = figure.locator(".kd-panel").first
+    names = panel.locator("svg text", has_text="null control")
+    assert names.count() == int(labeled)
+    if labeled:
+        box, room = names.bounding_box(), panel.bounding_box()
+        assert box["x"] + box["width"] <= room["x"] + room["width"] + 1

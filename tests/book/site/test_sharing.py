@@ -41,9 +41,9 @@ def test_findings_have_addresses(book):
         assert study.find(id=link["href"][1:])
 
 
-def test_a_picture_stands_alone(visit):
+def test_a_picture_stands_alone(study):
     """With its lines named, its title, where it is from, and what its numbers are."""
-    _, page = visit(STUDY + "#T=4")
+    page = study.page
     figure = page.locator(".kd-figure").first
     with page.expect_download() as download:
         figure.get_by_role("button", name="Download the picture as SVG").click()

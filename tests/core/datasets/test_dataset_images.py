@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kdfair_core.datasets._images import ImageFiles, Rows, packed, read_image
+from kdfair_core.datasets._images import ImageFiles, Rows, read_image
+from kdfair_core.datasets._packing import packed
 
 
 def gradient(width, height):

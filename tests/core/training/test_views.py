@@ -97,3 +97,51 @@ def test_a_fingerprint_is_of_examples_labels_groups_and_splits():
     assert (
         fingerprint(dataset(name="other", train=Split(BYTES, Y.astype(np.int32), {}))) == prints[0]
     )
+
+
+class OnDisk:
+    """Examples that are read batch by batch; remembers which."""
+
+    def __init__(self, x):
+        self.x, self.read = x, []
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, rows):
+        self.read += np.atleast_1d(rows).tolist()
+        return self.x[rows]
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_processes_read_their_own_parts_of_the_same_batches(parts):
+    def epoch(share):
+        x = OnDisk(BYTES)
+        views = ImageViews(Split(x, Y, {}), (0.5,) * 3, (0.25,) * 3, CPU, ("crop", "flip"))
+        views.share, x.read = share, []
+        return x.read, list(views.epoch(1, 0, 7))  # batches of 7 and 2
+
+    read, whole = epoch((0, 1))
+    shares = [epoch((part, parts)) for part in range(parts)]
+    assert sorted(row for rows, _ in shares for row in rows) == sorted(read) == list(range(9))
+    for k, batch in enumerate(whole):
+        own = [batches[k] for _, batches in shares]
+        assert torch.equal(torch.cat([one.inputs[0] for one in own]), batch.inputs[0])
+        assert torch.equal(torch.cat([one.labels for one in own]), batch.labels)
+        assert {one.size for one in own} == {len(batch.index)} == {batch.size}
+
+
+def test_processes_share_texts_and_arrays():
+    tokens = Tokens.of([[5] * (1 + k) for k in range(9)])
+    texts = Dataset("t", Split(tokens, Y), Split(tokens, Y), ("a",) * 3, {}, (), (), "", "texts")
+    x = RNG.normal(size=(9, 4)).astype(np.float32)
+    arrays = Dataset("a", Split(x, Y), Split(x, Y), ("a",) * 3, {}, (), (), "", "arrays")
+    for data in (texts, arrays):
+        views = make_views(data, data.train, CPU)
+        whole = list(views.epoch(0, 0, 5))
+        rows = []
+        for part in range(2):
+            views.share = (part, 2)
+            rows.append([batch.index for batch in views.epoch(0, 0, 5)])
+        for first, second, batch in zip(*rows, whole, strict=True):
+            assert torch.equal(torch.cat([first, second]), batch.index) and len(second)
