@@ -68,6 +68,7 @@ def load(
     label: str = "Smiling",
     attributes: tuple[str, ...] = ("Young", "Male"),
     size: int = 64,
+    pack: bool = True,
     download: bool = False,
     n_train: int | None = None,
     n_test: int | None = None,
@@ -83,7 +84,7 @@ def load(
         Sensitive attributes; the paper's are "Young" and "Male".
     size : int
         The central square of 178 pixels is resized to this. The paper does not name a size. All
-        images of a size are kept in one array on disk (2.5 GB at 64).
+        images of a size are kept in one array on disk (2.5 GB at 64) unless ``pack`` is false.
     seed : int
         Of the undersampling too.
     """
@@ -111,11 +112,12 @@ def load(
     y = values[:, names.index(label)].astype(np.int64)
     groups = {name.lower(): values[:, names.index(name)].astype(np.int16) for name in attributes}
     images = ImageFiles([folder / "img_align_celeba" / file for file in files], size)
-    array = packed(images, root / f"celeba-{size}.npy")
+    array = packed(images, root / f"celeba-{size}.npy") if pack else None
 
     def split(rows: np.ndarray, n: int | None) -> Split:
         of_rows = {name: codes[rows] for name, codes in groups.items()}
-        return _files.shrink(Split(Rows(array, rows), y[rows], of_rows), n, seed=seed)
+        x = images.subset(rows) if array is None else Rows(array, rows)
+        return _files.shrink(Split(x, y[rows], of_rows), n, seed=seed)
 
     chosen = np.flatnonzero(partition == 0)
     if not len(chosen) or not (partition == 2).any():

@@ -96,15 +96,8 @@ class TeacherOutputs:
 
     Where an example has one view or two, the teacher looks at each once, before the first epoch;
     where it has many, at each batch as it comes. Either way the logits belong to the view that the
-    students see.
-
-    Parameters
-    ----------
-    network : Module
-    views : Views
-    precision : str
-    compiled : bool
-        Run it as a compiled program (see :mod:`kdfair_core.training.compiling`).
+    students see. ``compiled`` runs it as a compiled program (see
+    :mod:`kdfair_core.training.compiling`).
     """
 
     def __init__(
@@ -167,12 +160,7 @@ def logits_and_features(network: nn.Module) -> Iterator[Callable[..., Tensor]]:
     """Inside, what gives ``[batch, class + feature]`` in one look; afterwards nothing is left.
 
     The features are what the network's method ``features`` returns, or, without one, what its last
-    linear layer reads.
-
-    Raises
-    ------
-    ValueError
-        If it has neither (see :func:`has_features`).
+    linear layer reads; with neither it is a ValueError (see :func:`has_features`).
     """
     read: list[Tensor] = []
     own, last = _own_features(network), _last_linear(network)

@@ -28,9 +28,10 @@ def root(tmp_path, write_images):
     return tmp_path
 
 
-def test_images_labels_and_groups_belong_together(root):
+@pytest.mark.parametrize("pack", [True, False])
+def test_images_labels_and_groups_belong_together(root, pack):
     values = np.load(root / "values.npy")
-    data = datasets.load("celeba", root=root, size=8)
+    data = datasets.load("celeba", root=root, size=8, pack=pack)
     gray = np.rint(data.train.x[np.arange(len(data.train))].mean((1, 2, 3)) / 5).astype(int)
     np.testing.assert_array_equal(data.train.y, values[gray, 2] > 0)
     np.testing.assert_array_equal(data.train.groups["young"], values[gray, 3] > 0)
@@ -38,7 +39,7 @@ def test_images_labels_and_groups_belong_together(root):
     np.testing.assert_array_equal(data.test.y, values[34:, 2] > 0)
     assert data.class_names == ("not smiling", "smiling")
     assert data.group_names["young"] == ("not young", "young")
-    assert (root / "celeba-8.npy").exists()
+    assert (root / "celeba-8.npy").exists() == pack
 
 
 def test_training_set_is_undersampled_by_seed(root):
