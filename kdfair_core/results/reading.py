@@ -84,11 +84,8 @@ def validate(
 ) -> None:
     """Check published results beyond what `load` does: that their parts agree with each other.
 
-    Raises
-    ------
-    NotMeasured, Damaged
-        As `load`; Damaged too if labels, groups or predictions are out of range, an accuracy is
-        not that of the predictions, or a table is not what the predictions give.
+    Errors as of `load`; `Damaged` too if labels, groups or predictions are out of range, an
+    accuracy is not that of the predictions, or a table is not what the predictions give.
     """
     results = load(study, profile, root=root)
     folder = folder_of(results_root(root), study, results.profile)

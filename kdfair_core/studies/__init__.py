@@ -19,14 +19,7 @@ from kdfair_core import asked, datasets
 from kdfair_core.datasets import Dataset
 from kdfair_core.runs import identity_hash
 from kdfair_core.studies.catalog import STUDIES
-from kdfair_core.studies.kinds import (
-    NULL_SEEDS,
-    SEEDS,
-    Profile,
-    Recipe,
-    Study,
-    recipe_of,
-)
+from kdfair_core.studies.kinds import NULL_SEEDS, SEEDS, Profile, Recipe, Study, recipe_of
 from kdfair_core.studies.temperatures import TEMPERATURES
 
 __all__ = ["ENGINE", "NULL_SEEDS", "SEEDS", "STUDIES", "TEMPERATURES", "Profile", "Recipe", "Study"]

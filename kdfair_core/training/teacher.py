@@ -32,10 +32,7 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
         raise ValueError(f"unknown precision {precision!r}; expected {expected}")
     # casts of weights that a GPU's captured step kept would outlive it
     return torch.autocast(
-        device.type,
-        torch.bfloat16,
-        enabled=precision == "bf16",
-        cache_enabled=device.type == "cpu",
+        device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=device.type == "cpu"
     )
 
 

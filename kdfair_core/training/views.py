@@ -165,10 +165,7 @@ class TokenViews(Labeled):
     def _batch(self, chunk: Tensor, size: int) -> Batch:
         ids, mask = self.tokens[chunk.numpy()]
         index = chunk.to(self.device)
-        inputs = (
-            torch.as_tensor(ids).to(self.device),
-            torch.as_tensor(mask).to(self.device),
-        )
+        inputs = (torch.as_tensor(ids).to(self.device), torch.as_tensor(mask).to(self.device))
         return Batch(index, inputs, self.labels[index], torch.zeros_like(index), size)
 
 
