@@ -291,16 +291,8 @@ def _train(args: argparse.Namespace, study: str, options: dict[str, Any]) -> int
     from kdfair_core import training
     from kdfair_core.training.memory import kept_memory
 
-    for name in (
-        "device",
-        "precision",
-        "compiled",
-        "together",
-        "time_limit",
-        "ray",
-        "split",
-        "gpus_per_teacher",
-    ):
+    same = "device precision compiled together time_limit ray split gpus_per_teacher"
+    for name in same.split():
         options[name] = getattr(args, name)
     places = {"store": _store(args), "data_root": args.data}
     with kept_memory():
