@@ -31,6 +31,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from machine import machine
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -38,7 +39,6 @@ from torch.utils._pytree import tree_leaves
 from kdfair_core import models
 from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import Learners, to_device
-from kdfair_core.training.machine import machine
 from kdfair_core.training.memory import kept_memory
 from kdfair_core.training.teacher import autocast
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from kdfair_audit.fairness import fairness_frames
 from kdfair_audit.inputs import count
+from kdfair_audit.intervals import FairnessBootstrap
 from kdfair_audit.rates import Options
 from kdfair_core.metrics import dpd_from_counts, eod_from_counts
-from kdfair_core.metrics.intervals import FairnessBootstrap
 
 # classes, groups, examples, shared difficulty, (error, more of it in the first group) of both
 KINDS = [

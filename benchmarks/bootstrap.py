@@ -21,6 +21,7 @@ import fairlearn.metrics  # noqa: E402
 import numpy as np  # noqa: E402
 from scipy import special  # noqa: E402
 
+from kdfair_audit.intervals import FairnessBootstrap  # noqa: E402
 from kdfair_core import metrics  # noqa: E402
 
 FEW = 5  # of fairlearn's resamples are timed
@@ -67,7 +68,7 @@ def main() -> None:
         def joint(
             y_true=y_true, pred=pred, groups=groups, n_classes=n_classes
         ) -> object:  # every model and seed on the same resamples
-            boot = metrics.FairnessBootstrap(
+            boot = FairnessBootstrap(
                 y_true,
                 pred,
                 sensitive_features=groups,

@@ -29,13 +29,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from machine import machine
 from torch import nn
 
 from kdfair_core.datasets import Dataset, Split
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Profile, Recipe, Study
 from kdfair_core.training import run_study
-from kdfair_core.training.machine import machine
 
 STUDY, PROFILE = "trifeature", "smoke"
 WAIT, STEPS, EPOCHS = 0.1, 40, 6

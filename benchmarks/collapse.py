@@ -38,10 +38,10 @@ from kdfair_core.studies import Recipe, recipe_of
 from kdfair_core.training import run_study
 from kdfair_core.training.batches import stable_seed
 from kdfair_core.training.learners import Learners, make_learners
-from kdfair_core.training.machine import environment
 from kdfair_core.training.plan import plan
 from kdfair_core.training.step import Lesson, Step, learning_rate, make_optimizer, set_rate
 from kdfair_core.training.study import catalogue_networks
+from kdfair_core.training.sweep import environment
 from kdfair_core.training.teacher import TeacherOutputs, predict
 from kdfair_core.training.views import DatasetViews
 

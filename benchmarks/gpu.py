@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 import torch
 from arrangements import bandwidth, moved, timed
+from machine import machine
 
 from kdfair_core import models, studies
 from kdfair_core.datasets import Split
@@ -41,9 +42,9 @@ from kdfair_core.training.captured import Captured
 from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import Learners, make_learners, to_device
 from kdfair_core.training.loop import _taught
-from kdfair_core.training.machine import environment, machine
 from kdfair_core.training.plan import plan, steps_per_epoch
 from kdfair_core.training.step import Lesson, Step, make_optimizer
+from kdfair_core.training.sweep import environment
 from kdfair_core.training.teacher import TeacherOutputs, products
 from kdfair_core.training.views import ImageViews
 

@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from machine import machine
 
 from kdfair_core import distillation, models
 from kdfair_core.datasets import Split
@@ -37,9 +38,9 @@ from kdfair_core.models._torchvision import import_torchvision
 from kdfair_core.studies import TEMPERATURES, Recipe
 from kdfair_core.training.learners import make_learners, to_device
 from kdfair_core.training.loop import train
-from kdfair_core.training.machine import environment, machine
 from kdfair_core.training.memory import kept_memory
 from kdfair_core.training.step import Lesson
+from kdfair_core.training.sweep import environment
 from kdfair_core.training.teacher import TeacherOutputs
 from kdfair_core.training.views import ImageViews
 

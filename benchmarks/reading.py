@@ -29,13 +29,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from machine import machine
 from PIL import Image
 
 from kdfair_cluster.costs import Rates, network
 from kdfair_core import studies
 from kdfair_core.datasets._images import ImageFiles, Rows
 from kdfair_core.datasets._packing import packed
-from kdfair_core.training.machine import machine
 
 SIZE, RESIZE = 224, 256
 RATE = "h100-eager"

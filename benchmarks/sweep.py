@@ -40,6 +40,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from machine import machine
 from torch.utils.flop_counter import FlopCounterMode
 
 from kdfair_core import datasets, distillation, models, studies
@@ -50,7 +51,6 @@ from kdfair_core.studies import TEMPERATURES, Recipe
 from kdfair_core.training.compiling import can_compile
 from kdfair_core.training.learners import make_learners
 from kdfair_core.training.loop import train
-from kdfair_core.training.machine import machine
 from kdfair_core.training.memory import kept_memory
 from kdfair_core.training.step import Lesson
 from kdfair_core.training.teacher import TeacherOutputs, autocast, predict

@@ -13,11 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kdfair_audit.counts import ROWS, Counts, Rows
+from kdfair_audit.intervals import FairnessBootstrap
 from kdfair_audit.rates import Options, identity, tables_of, temperature_of
 from kdfair_audit.roles import Setting, comparisons, settings
 from kdfair_audit.statistics import seed_half_width
 from kdfair_core.metrics import UndefinedMetricWarning, dpd_from_counts, eod_from_counts
-from kdfair_core.metrics.intervals import FairnessBootstrap
 
 METRICS = {"dpd": dpd_from_counts, "eod": eod_from_counts}
 ROOM = 1 << 25  # rates that one bootstrap holds at a time; beyond it fewer resamples are drawn

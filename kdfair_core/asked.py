@@ -1,7 +1,8 @@
 """What is asked for, as numbers of the right kind: the one place that checks seeds and settings.
 
 Python, notebooks, papermill and the command line all come through here, so that one seed is one
-seed and 4, 4.0 and ``numpy.float32(4)`` are one temperature. Nothing here imports torch.
+seed and 4, 4.0 and ``numpy.float32(4)`` are one temperature. What cannot be raises a ValueError
+that names it. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -18,57 +19,27 @@ LARGEST_SEED = 2**31 - 1
 
 
 def seeds(values: Any) -> tuple[int, ...]:
-    """Whole numbers from 0, each once; one number is a list of one.
-
-    Raises
-    ------
-    ValueError
-        For text, booleans, fractions and negative numbers.
-    """
+    """Whole numbers from 0, each once; one number is a list of one."""
     return _each("seeds", values, _seed, "[0, 1]")
 
 
 def temperatures(values: Any) -> tuple[float, ...]:
-    """Positive finite numbers, each once; one number is a list of one.
-
-    Raises
-    ------
-    ValueError
-        For anything else.
-    """
+    """Positive finite numbers, each once; one number is a list of one."""
     return _each("temperatures", values, _temperature, "[1, 4, 20]")
 
 
 def alphas(values: Any) -> tuple[float, ...]:
-    """Numbers from 0 to 1, each once; one number is a list of one.
-
-    Raises
-    ------
-    ValueError
-        For anything else.
-    """
+    """Numbers from 0 to 1, each once; one number is a list of one."""
     return _each("alphas", values, _alpha, "[0.8]")
 
 
 def soft_scales(values: Any) -> tuple[str, ...]:
-    """Names out of "T2" and "none", each once; one name is a list of one.
-
-    Raises
-    ------
-    ValueError
-        For another name.
-    """
+    """Names out of "T2" and "none", each once; one name is a list of one."""
     return _each("soft_scales", [values] if isinstance(values, str) else values, _soft_scale, "")
 
 
 def minutes(value: Any) -> float | None:
-    """A time limit: None, or minutes from 0.
-
-    Raises
-    ------
-    ValueError
-        For anything else.
-    """
+    """A time limit: None, or minutes from 0, or ValueError."""
     if value is None:
         return None
     if not _is_number(value) or not 0 <= value < math.inf:
@@ -110,13 +81,7 @@ def floats(what: str, values: Any) -> np.ndarray:
 
 
 def number(value: Any) -> int | float:
-    """A number in its one form: 4.0 is 4, and a float32 is what it prints as.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    """
+    """A number in its one form: 4.0 is 4, and a float32 is what it prints as; else ValueError."""
     if not _is_number(value):
         raise ValueError(f"{shown(value)} is not a number")
     if isinstance(value, np.floating):

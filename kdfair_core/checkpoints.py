@@ -10,14 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from kdfair_core.files import (
-    Damaged,
-    plain,
-    sync_folder,
-    tensors_sha256,
-    workplace,
-    write_safetensors,
-)
+from kdfair_core import files
+from kdfair_core.files import Damaged
 
 CHECKPOINT_MINUTES = 5
 """Training is stored at each epoch's end, and within an epoch when it was not for so long."""
@@ -34,37 +28,28 @@ class Checkpoint:
 
     def __init__(self, path: Path, identity: Mapping[str, Any] | None = None) -> None:
         self.path = path
-        self.identity = None if identity is None else plain(identity)
+        self.identity = None if identity is None else files.plain(identity)
 
     def save(self, meta: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
         """Replace what is stored by ``meta`` (JSON data) and ``tensors``.
 
-        Raises
-        ------
-        DiskFull
-            If there is no room; the checkpoint saved before is still there.
+        `DiskFull` if there is no room; the checkpoint saved before is still there.
         """
         tensors = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
-        text = json.dumps({"identity": self.identity, "meta": plain(meta)})
-        header = {"kdfair": text, "sha256": tensors_sha256(tensors, text)}
-        with workplace(self.path.parent, f"the checkpoint {self.path.name}") as aside:
-            write_safetensors(aside / self.path.name, tensors, header)
+        text = json.dumps({"identity": self.identity, "meta": files.plain(meta)})
+        header = {"kdfair": text, "sha256": files.tensors_sha256(tensors, text)}
+        with files.workplace(self.path.parent, f"the checkpoint {self.path.name}") as aside:
+            files.write_safetensors(aside / self.path.name, tensors, header)
             os.replace(aside / self.path.name, self.path)
-            sync_folder(self.path.parent)
+            files.sync_folder(self.path.parent)
 
     def load(
         self, *, any_identity: bool = False
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
         """Return ``(meta, tensors)`` as saved last, or None if nothing is stored.
 
-        With ``any_identity``, whatever it belongs to.
-
-        Raises
-        ------
-        Damaged
-            If the file is not what was saved.
-        ValueError
-            If the checkpoint belongs to another identity.
+        `Damaged` if the file is not what was saved, ValueError if it belongs to another identity
+        (with ``any_identity`` it may).
         """
         from safetensors import SafetensorError, safe_open
 
@@ -77,7 +62,7 @@ class Checkpoint:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}
             text = header["kdfair"]
             stored = json.loads(text)
-            found, expected = tensors_sha256(tensors, text), header["sha256"]
+            found, expected = files.tensors_sha256(tensors, text), header["sha256"]
         except (SafetensorError, KeyError, ValueError) as error:
             raise Damaged(f"the checkpoint {self.path} is damaged ({error}): {again}") from None
         if found != expected:

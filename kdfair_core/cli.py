@@ -184,14 +184,11 @@ def _described(found: Progress) -> list[str]:
     if found.missing:
         whole = not (found.published or found.stored)
         what = "all" if whole else _counted(found.missing)
-        lines.append(f"missing: {what} of {_total(found)} runs ({command})")
+        total = len(found.published) + len(found.stored) + len(found.missing)
+        lines.append(f"missing: {what} of {total} runs ({command})")
     lines = lines or ["nothing to measure"]
     indent = " " * 9
     return [f"{found.profile:<8} {lines[0]}", *(indent + line for line in lines[1:])]
-
-
-def _total(found: Progress) -> int:
-    return len(found.published) + len(found.stored) + len(found.missing)
 
 
 def _counted(identities: list[dict[str, Any]]) -> str:
@@ -236,6 +233,7 @@ def _prepare_run(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
     )
     parser.add_argument(
         "--compile",
+        dest="compiled",
         action=argparse.BooleanOptionalAction,
         help="run networks for images as compiled programs, or never (where the start-up pays)",
     )
@@ -293,23 +291,12 @@ def _train(args: argparse.Namespace, study: str, options: dict[str, Any]) -> int
     from kdfair_core import training
     from kdfair_core.training.memory import kept_memory
 
+    same = "device precision compiled together time_limit ray split gpus_per_teacher"
+    for name in same.split():
+        options[name] = getattr(args, name)
+    places = {"store": _store(args), "data_root": args.data}
     with kept_memory():
-        return training.run_study(
-            study,
-            args.profile,
-            store=_store(args),
-            device=args.device,
-            precision=args.precision,
-            compiled=args.compile,
-            together=args.together,
-            time_limit=args.time_limit,
-            data_root=args.data,
-            progress=not args.quiet,
-            ray=args.ray,
-            split=args.split,
-            gpus_per_teacher=args.gpus_per_teacher,
-            **options,
-        )
+        return training.run_study(study, args.profile, progress=not args.quiet, **places, **options)
 
 
 def _run_next(args: argparse.Namespace) -> int:
@@ -330,16 +317,17 @@ def _run_next(args: argparse.Namespace) -> int:
         piece = next(missing_pieces(left, args.profile, _store(args), root=args.results), None)
         if piece is None:
             break
-        print(f"next: {piece}", flush=True)
+        study, options = piece
+        print(f"next: {study}/{args.profile}, seed {options['seeds'][0]}", flush=True)
         if end < math.inf:
             args.time_limit = (end - time.monotonic()) / 60
         try:
-            written = _train(args, piece.study, piece.options)
+            written = _train(args, study, options)
         except DatasetMissing as error:
-            print(f"{piece.study} is passed over: {error}", flush=True)
-            absent[piece.study] = str(error)
+            print(f"{study} is passed over: {error}", flush=True)
+            absent[study] = str(error)
             continue
-        touched[piece.study] = touched.get(piece.study, 0) + written
+        touched[study] = touched.get(study, 0) + written
         if end == math.inf or not written or time.monotonic() >= end:
             break
     for name, written in touched.items():
@@ -370,20 +358,17 @@ def _prepare_publish(parser: argparse.ArgumentParser) -> Callable[[argparse.Name
 
 
 def _publish_study(args: argparse.Namespace, name: str, *, replace: bool = False) -> int:
-    from kdfair_core import datasets, results, studies
+    from kdfair_core import results, studies
 
     study = studies.get(name)
-    profile = study.profile(args.profile)
+    study.profile(args.profile)
     store = _store(args)
     if not store.names(study.name, args.profile):
         raise ValueError(
             f"nothing to publish: {store.root} holds no run of study {name!r} under profile "
             f"{args.profile!r}; train with {PROG} run {name} --profile {args.profile}"
         )
-    if study.load is None:
-        dataset = datasets.load(study.dataset, root=args.data, **profile.dataset)
-    else:
-        dataset = study.load(**profile.dataset)
+    dataset = studies.load_dataset(study, args.profile, args.data)
     folder = results.publish(
         study, args.profile, store, dataset=dataset, root=args.results, replace=replace
     )

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kdfair_core import asked
+
 
 def soft_targets(logits: Tensor, temperature: Tensor | float) -> Tensor:
     """Softmax of logits at a temperature, equation (5): ``exp(z_i / T) / sum_j exp(z_j / T)``.
@@ -96,9 +98,7 @@ LOSSES: dict[str, LossOf] = {"kd": hinton, "dkd": decoupled, "standardized": sta
 
 def named_loss(name: str) -> LossOf:
     """The soft term of that name, or ValueError with the choices."""
-    if name not in LOSSES:
-        raise ValueError(f"unknown loss {name!r}; expected one of {', '.join(LOSSES)}")
-    return LOSSES[name]
+    return LOSSES[asked.choice("loss", name, LOSSES)]
 
 
 def distillation_loss(

@@ -170,16 +170,14 @@ def workplace(parent: Path, what: str) -> Iterator[Path]:
 
     Folders that killed processes left behind are removed too. A process holds a lock in its own,
     so that those of other machines and containers on the same volume are told from abandoned ones.
-
-    Raises
-    ------
-    DiskFull
-        When a write inside fails because the disk is full.
+    When a write inside fails because the disk is full, it raises `DiskFull`.
     """
     folder = parent / f".tmp-{secrets.token_hex(8)}"
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(parent)
+        for left in (*parent.glob(".tmp-*"), *parent.glob(".new-*")):
+            if _abandoned(left):
+                shutil.rmtree(left, ignore_errors=True)
         made = parent / f".new-{secrets.token_hex(8)}"
         made.mkdir()
         with locked(made):
@@ -194,13 +192,6 @@ def workplace(parent: Path, what: str) -> Iterator[Path]:
         ) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_abandoned(parent: Path) -> None:
-    """Remove the workplaces in ``parent`` that no process holds any more."""
-    for folder in (*parent.glob(".tmp-*"), *parent.glob(".new-*")):
-        if _abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _abandoned(folder: Path) -> bool:

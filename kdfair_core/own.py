@@ -273,12 +273,14 @@ def _labels(train: np.ndarray, test: np.ndarray) -> tuple[list[np.ndarray], tupl
         return [train.astype(np.int64), test.astype(np.int64)], tuple(map(str, range(n)))
     if train.dtype.kind == "f" or test.dtype.kind == "f":
         raise ValueError("labels are fractions; expected whole numbers from 0, or text")
-    names = sorted(set(map(str, train)))
-    unknown = sorted(set(map(str, test)) - set(names))
-    if unknown:
-        raise ValueError(f"the test label {unknown[0]!r} is not among those of training: {names}")
-    code = {label: k for k, label in enumerate(names)}
-    return [np.array([code[str(label)] for label in part]) for part in (train, test)], tuple(names)
+    names, codes = np.unique([str(label) for label in train], return_inverse=True)
+    answers = np.array([str(label) for label in test])
+    unknown = np.setdiff1d(answers, names)
+    if len(unknown):
+        raise ValueError(
+            f"the test label {str(unknown[0])!r} is not among those of training: {names.tolist()}"
+        )
+    return [codes, np.searchsorted(names, answers)], tuple(names.tolist())
 
 
 class _Logits(nn.Module):

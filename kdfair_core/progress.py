@@ -20,16 +20,9 @@ Identity = dict[str, Any]
 class Progress:
     """How far a study is under a profile.
 
-    Attributes
-    ----------
-    manifest : dict or None
-        Of the published results.
-    problem : str
-        Why the published results cannot be read, else empty.
-    published, stored : list of identity
-        Expected runs among the published results, and those only in the run store.
-    missing : list of identity
-        Expected runs that are in neither.
+    ``manifest`` is of the published results, if any; ``problem`` says why they cannot be read, else
+    it is empty. ``published`` are expected runs among them, ``stored`` those only in the run store,
+    ``missing`` those in neither.
     """
 
     study: Study
@@ -41,24 +34,8 @@ class Progress:
     missing: list[Identity] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Piece:
-    """What to run next: one seed of a study, as arguments of `kdfair_core.training.run_study`."""
-
-    study: str
-    profile: str
-    options: dict[str, tuple]
-
-    def __str__(self) -> str:
-        return f"{self.study}/{self.profile}, seed {self.options['seeds'][0]}"
-
-
 def progress(
-    study: Study,
-    profile: str,
-    store: RunStore,
-    *,
-    root: str | os.PathLike[str] | None = None,
+    study: Study, profile: str, store: RunStore, *, root: str | os.PathLike[str] | None = None
 ) -> Progress:
     """Compare what a profile asks for with what is published and stored."""
     manifest, problem = None, ""
@@ -88,8 +65,9 @@ def missing_pieces(
     store: RunStore,
     *,
     root: str | os.PathLike[str] | None = None,
-) -> Iterator[Piece]:
-    """Yield the seeds of which runs are missing: study by study, seed by seed.
+) -> Iterator[tuple[str, dict[str, tuple]]]:
+    """Yield the seeds of which runs are missing, study by study, each as the study's name and
+    arguments of `kdfair_core.training.run_study`.
 
     A piece asks for all runs of the seed that are not published, those in the store included, so
     that it stays the same while it is trained and a killed one is taken up where it was.
@@ -105,4 +83,4 @@ def missing_pieces(
             options: dict[str, tuple] = {"seeds": (seed,)}
             for key in ("temperature", "alpha", "soft_scale"):
                 options[f"{key}s"] = tuple(sorted({identity[key] for identity in distilled}))
-            yield Piece(name, profile, options)
+            yield name, options

@@ -24,22 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from kdfair_core import asked
+from kdfair_core import asked, files
 from kdfair_core.checkpoints import Checkpoint
 from kdfair_core.claims import Claim, Folder, take
-from kdfair_core.files import (
-    Damaged,
-    DiskFull,
-    canonical_json,
-    npy_bytes,
-    plain,
-    safe_name,
-    sha256,
-    sync_folder,
-    workplace,
-    write_bytes,
-    write_safetensors,
-)
+from kdfair_core.files import Damaged, DiskFull
 
 __all__ = ["ROLES", "Checkpoint", "Damaged", "DiskFull", "Run", "RunStore"]
 __all__ += ["identity_hash", "open_store", "order", "run_name"]
@@ -54,17 +42,14 @@ _WEIGHTS = "weights.safetensors"
 
 def identity_hash(identity: Mapping[str, Any]) -> str:
     """Return 16 hexadecimal digits of the SHA-256 of an identity's canonical JSON."""
-    return hashlib.sha256(canonical_json(identity)).hexdigest()[:16]
+    return hashlib.sha256(files.canonical_json(identity)).hexdigest()[:16]
 
 
 def run_name(identity: Mapping[str, Any]) -> str:
     """Return the name of a run: a readable beginning, then the hash of its identity.
 
-    Raises
-    ------
-    ValueError
-        If the identity lacks what every run has, names an unknown role, a seed or a setting that
-        cannot be, or cannot be JSON.
+    ValueError if the identity lacks what every run has, names an unknown role, a seed or a setting
+    that cannot be, or cannot be JSON.
     """
     needed = ["study", "profile", "role", "seed"]
     if identity.get("role") == "ds":
@@ -82,7 +67,7 @@ def run_name(identity: Mapping[str, Any]) -> str:
     if identity["role"] == "ds":
         parts += [f"T{identity['temperature']:g}", f"a{identity['alpha']:g}"]
         parts += [identity["soft_scale"]]
-    return safe_name("-".join([*parts, identity_hash(identity)]), "run")
+    return files.safe_name("-".join([*parts, identity_hash(identity)]), "run")
 
 
 class NoRun(Damaged):
@@ -123,15 +108,10 @@ class Run:
 
 
 class RunStore:
-    """Runs under one folder.
+    """Runs under one folder, which is made when the first is written.
 
     Any number of processes may read and write at once, and be killed at any moment: a reader sees
     whole runs only.
-
-    Parameters
-    ----------
-    root : path
-        Where runs lie; made when the first is written.
     """
 
     def __init__(self, root: str | os.PathLike[str] = "runs") -> None:
@@ -174,23 +154,23 @@ class RunStore:
         """
         path = self.path(identity)
         _check_arrays(path, arrays, diverged=bool(info.get("diverged")))
-        with workplace(path.parent, f"the run {path.name}") as aside:
+        with files.workplace(path.parent, f"the run {path.name}") as aside:
             folder = aside / "new"
             folder.mkdir()
             for name, array in arrays.items():
-                write_bytes(folder / f"{name}.npy", npy_bytes(np.asarray(array)))
+                files.write_bytes(folder / f"{name}.npy", files.npy_bytes(np.asarray(array)))
             if weights is not None:
-                write_safetensors(folder / _WEIGHTS, weights, {"run": path.name})
+                files.write_safetensors(folder / _WEIGHTS, weights, {"run": path.name})
             record = {
                 "schema": _SCHEMA,
-                "identity": plain(identity),
-                "info": _without_nan(plain(info)),
+                "identity": files.plain(identity),
+                "info": _without_nan(files.plain(info)),
                 "written": datetime.now(UTC).isoformat(timespec="seconds"),
-                "files": {file.name: sha256(file) for file in sorted(folder.iterdir())},
+                "files": {file.name: files.sha256(file) for file in sorted(folder.iterdir())},
             }
-            record["sha256"] = hashlib.sha256(canonical_json(record)).hexdigest()
-            write_bytes(folder / "run.json", json.dumps(record, indent=1).encode())
-            sync_folder(folder)
+            record["sha256"] = hashlib.sha256(files.canonical_json(record)).hexdigest()
+            files.write_bytes(folder / "run.json", json.dumps(record, indent=1).encode())
+            files.sync_folder(folder)
             if path.exists() and not self._whole(path):
                 os.rename(path, aside / "damaged")
             try:
@@ -198,7 +178,7 @@ class RunStore:
             except OSError:
                 if not path.exists():  # else it was there already
                     raise
-            sync_folder(path.parent)
+            files.sync_folder(path.parent)
         return path
 
     def has(self, identity: Mapping[str, Any]) -> bool:
@@ -210,13 +190,7 @@ class RunStore:
         return path.exists() and self._whole(path)
 
     def read(self, identity: Mapping[str, Any]) -> Run:
-        """Return a stored run.
-
-        Raises
-        ------
-        ValueError
-            If there is no such run, or it is damaged (`Damaged`).
-        """
+        """Return a stored run; ValueError if there is none, `Damaged` if it is not as written."""
         path = self.path(identity)
         if not path.exists():
             others = sorted(other.name for other in self._folders(path.parent))
@@ -225,13 +199,7 @@ class RunStore:
         return _run(path)
 
     def weights(self, identity: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Return a stored run's weights.
-
-        Raises
-        ------
-        ValueError
-            If there is no such run, it was stored without weights, or it is damaged.
-        """
+        """Return a stored run's weights; errors as `read`, and if it was stored without any."""
         from safetensors.numpy import load_file
 
         path = self.read(identity).path / _WEIGHTS
@@ -240,16 +208,11 @@ class RunStore:
         return load_file(path)
 
     def runs(self, study: str, profile: str) -> list[Run]:
-        """Return all runs of a study under a profile, every file verified.
+        """Return all runs of a study under a profile, every file verified (else `Damaged`).
 
         The order is that of role, seed, soft_scale, alpha, temperature. A study that never ran
         has none. Invalid runs, which earlier versions stored for seeds such as "0", are left out
         with a warning.
-
-        Raises
-        ------
-        Damaged
-            Naming the first file that is not what was written.
         """
         runs = []
         for folder in self._folders(self._profile(study, profile)):
@@ -266,24 +229,17 @@ class RunStore:
     def checkpoint(self, name: str, identity: Mapping[str, Any] | None = None) -> Checkpoint:
         """Return the checkpoint of that name, stored or not.
 
-        Parameters
-        ----------
-        name : str
-            Parts separated by slashes, such as ``"trifeature/laptop/seed0"``.
-        identity : mapping, optional
-            What the checkpoint belongs to; one that belongs to something else is not loaded.
+        Parts of a name are separated by slashes, as in ``"trifeature/laptop/seed0"``; ``identity``
+        is what it belongs to: one that belongs to something else is not loaded.
         """
-        parts = [safe_name(part, "checkpoint") for part in name.split("/")]
+        parts = [files.safe_name(part, "checkpoint") for part in name.split("/")]
         path = self.root.joinpath(".checkpoints", *parts)
         return Checkpoint(path.with_name(path.name + ".safetensors"), identity)
 
     def claim(self, study: str, profile: str, names: Iterable[str]) -> Claim | None:
-        """Claim runs for this process; None while another one trains any of them.
+        """Claim runs by their names (see `run_name`), stored or not, for this process.
 
-        Parameters
-        ----------
-        names : iterable of str
-            Of runs (see `run_name`), stored or not.
+        None while another process trains any of them.
         """
         self._profile(study, profile)  # names that cannot be
         return take(self._claims(study, profile), names)
@@ -292,7 +248,7 @@ class RunStore:
         return Folder(self.root / ".claims" / study / profile)
 
     def _profile(self, study: str, profile: str) -> Path:
-        return self.root / safe_name(study, "study") / safe_name(profile, "profile")
+        return self.root / files.safe_name(study, "study") / files.safe_name(profile, "profile")
 
     @staticmethod
     def _folders(parent: Path) -> list[Path]:
@@ -313,12 +269,8 @@ class RunStore:
 def open_store(place: str | os.PathLike[str]) -> RunStore:
     """The store in a folder, or in what a URL such as ``s3://bucket/prefix`` names.
 
-    Other packages bring kinds of URL by the entry points ``kdfair.stores``.
-
-    Raises
-    ------
-    ValueError
-        For a URL of a kind that is not known.
+    Other packages bring kinds of URL by the entry points ``kdfair.stores``; another kind is a
+    ValueError.
     """
     scheme, url, _ = str(place).partition("://")
     if not url:
@@ -344,7 +296,7 @@ def order(identity: Mapping[str, Any]) -> tuple:
 
 def _check_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, diverged: bool) -> None:
     for name, values in arrays.items():
-        safe_name(name, "array")
+        files.safe_name(name, "array")
         array = np.asarray(values)
         if array.dtype.kind not in "biuf":
             raise ValueError(
@@ -378,7 +330,7 @@ def _verified(path: Path) -> dict[str, Any]:
         claimed = record.pop("sha256")
         if record["schema"] != _SCHEMA:
             raise damaged("run.json", f"schema {record['schema']}, expected {_SCHEMA}")
-        if hashlib.sha256(canonical_json(record)).hexdigest() != claimed:
+        if hashlib.sha256(files.canonical_json(record)).hexdigest() != claimed:
             raise damaged("run.json", "its content does not have the SHA-256 that it names")
         try:
             name = run_name(record["identity"])
@@ -386,17 +338,17 @@ def _verified(path: Path) -> dict[str, Any]:
             raise NoRun(f"{path} holds no run that could be trained: {error}") from None
         if name != path.name:
             raise damaged("run.json", f"it belongs to the run {name}")
-        files = record["files"]
+        listed = record["files"]
     except FileNotFoundError:
         raise damaged("run.json", "it is missing") from None
     except Damaged:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged("run.json", f"{type(error).__name__}: {error}") from None
-    for name, expected in files.items():
+    for name, expected in listed.items():
         if not (path / name).is_file():
             raise damaged(name, "it is missing")
-        found = sha256(path / name)
+        found = files.sha256(path / name)
         if found != expected:
             raise damaged(name, f"SHA-256 {found[:16]}..., expected {expected[:16]}...")
     return record

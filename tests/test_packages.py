@@ -73,7 +73,7 @@ def without(*kept: str) -> str:
             [],
             "from kdfair_core import metrics, results, studies\n"
             "loaded = results.load('trifeature')\n"
-            "assert len(loaded.group_fairness('color')) and len(loaded.affected_counts())\n"
+            "assert len(loaded.group_fairness('color')) and len(loaded.affected_classes())\n"
             "assert studies.names() and len(loaded.individual_fairness('teacher'))",
         ),
         (["train"], "import sys; from kdfair_core.cli import main; sys.exit(main(TRAIN))"),

@@ -23,7 +23,7 @@ from kdfair_book.evidence.across_studies import (
     sources,
 )
 
-from . import dial, theme
+from . import signals, theme
 from .figure import Figure, Panel, Section
 from .intervals import start_near
 from .temperature import (
@@ -114,7 +114,7 @@ def _chart(rows: pd.DataFrame, temperatures: Sequence[float], unit: str, level: 
         base.mark_point(filled=True, size=30)
         .encode(x=x, y=y, tooltip=hover, **point, **faded)
         .add_params(pick),
-        base.transform_filter(dial.AT_DIAL)
+        base.transform_filter(signals.AT_DIAL)
         .mark_point(filled=True, size=110, stroke=theme.LIGHT["surface"], strokeWidth=1)
         .encode(x=x, y=y, tooltip=hover, **point, **faded),
     )
@@ -302,7 +302,7 @@ def _scatter(rows: pd.DataFrame, metric: str, measure: str) -> Panel:
         alt.Tooltip("difficulty:Q", title="teacher's error", format=".2f"),
         alt.Tooltip("value:Q", title="share", format=".1f"),
     ]
-    now = base.transform_filter(dial.AT_DIAL)
+    now = base.transform_filter(signals.AT_DIAL)
     chart = alt.layer(
         alt.Chart(rows_csv({"value": [5.0]}))
         .mark_rule(color=theme.LIGHT["floor"], strokeDash=[2, 3])

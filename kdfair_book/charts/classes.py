@@ -8,7 +8,7 @@ import pandas as pd
 
 from kdfair_core.results import Results
 
-from . import collapsed, dial, theme
+from . import collapsed, signals, theme
 from .figure import Figure, Panel
 from .study import ROLE_NAMES, at_setting, model_names, setting
 from .temperature import fixed_scale, rows_csv, series_looks, tooltip
@@ -129,7 +129,7 @@ def _classes_chart(points: pd.DataFrame, order: list[str], named: bool) -> Any:
     looks = series_looks(["teacher", "student alone", "distilled student"], "color", "shape")
     hover = tooltip("name:N", "series:N", "T:Q", accuracy=".2f")
     base = alt.Chart(rows_csv(points))
-    now = base.transform_filter(dial.AT_DIAL)
+    now = base.transform_filter(signals.AT_DIAL)
     size = 90 if named else 26
     return alt.layer(
         base.transform_filter("isValid(datum.T)")
@@ -266,7 +266,7 @@ def matrix(
     bounds = [float(b) for b in np.linspace(0, max(top, 1.0), steps + 1)[1:-1]]
     base = alt.Chart(rows_csv(cells))
     if moving:
-        base = base.transform_filter(dial.AT_DIAL)
+        base = base.transform_filter(signals.AT_DIAL)
     order: dict[str, Any] = {"sort": classes, "scale": alt.Scale(domain=classes)}
     plain: dict[str, Any] = {"ticks": False, "domain": False}
     x = alt.X("b:N", title=x_title, axis=alt.Axis(labelAngle=-45, **plain), **order)

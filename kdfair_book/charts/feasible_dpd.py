@@ -8,7 +8,7 @@ import pandas as pd
 from kdfair_book import paper
 from kdfair_book.paper.checks import feasibility
 
-from . import dial, theme
+from . import signals, theme
 from .figure import Figure, Panel
 from .temperature import fixed_scale, looks, rows_csv, temperature_axis, tooltip
 
@@ -96,7 +96,7 @@ def _chart(rows: pd.DataFrame, temperatures: list[float], scale: alt.Scale) -> A
         band,
         base.mark_line(strokeWidth=2).encode(x=x, y=y, **stroked),
         printed.mark_point(size=32, **point).encode(x=x, y=y, tooltip=hover),
-        printed.transform_filter(dial.AT_DIAL)
+        printed.transform_filter(signals.AT_DIAL)
         .mark_point(size=140, stroke=theme.LIGHT["surface"], strokeWidth=1.5, **point)
         .encode(x=x, y=y, tooltip=hover),
     )

@@ -14,7 +14,7 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
-from . import dial, theme
+from . import signals, theme
 
 #: Set by the book's build: figures then show themselves as HTML for the page.
 BOOK_VARIABLE = "KDFAIR_BOOK"
@@ -31,7 +31,7 @@ class Panel:
     Attributes
     ----------
     chart
-        Altair chart without width and height; it may use the signals of :mod:`.dial`.
+        Altair chart without width and height; it may use the signals of :mod:`.signals`.
     title
         A few words above the chart.
     says
@@ -51,7 +51,9 @@ class Panel:
         sized = self.chart.properties(
             width=self.width, height=self.height, title=alt.Title(self.title)
         )
-        sized = sized.add_params(*dial.params(temperatures, start, slider=slider, room=self.width))
+        sized = sized.add_params(
+            *signals.params(temperatures, start, slider=slider, room=self.width)
+        )
         spec: dict[str, Any] = sized.to_dict(context={"pre_transform": False})
         spec["config"] = theme.WITH_DIAL
         spec["autosize"] = {"type": "fit", "contains": "padding"}
@@ -112,7 +114,7 @@ class Figure:
 
     def __post_init__(self) -> None:
         theme.badge_text(self.badge)
-        dial.position(self.temperatures, self.start)
+        signals.position(self.temperatures, self.start)
 
     @property
     def badge_text(self) -> str:
@@ -140,7 +142,7 @@ class Figure:
             for panel in self.panels
         ]
         room = min(panel.width for panel in self.panels)
-        signals = dial.params(self.temperatures, self.start, slider=not self._still, room=room)
+        params = signals.params(self.temperatures, self.start, slider=not self._still, room=room)
         subtitle: list[Any] = [self.badge_text]
         title: Any = self.title
         if not self._still:
@@ -148,7 +150,7 @@ class Figure:
             title = alt.expr(f"{self.title + ': T = '!r} + {listed}[dial]")
         with warnings.catch_warnings():  # a selection that the panels share is there once
             warnings.filterwarnings("ignore", message="Automatically deduplicated selection")
-            joined = alt.concat(*charts, columns=min(self._columns, 2)).add_params(*signals)
+            joined = alt.concat(*charts, columns=min(self._columns, 2)).add_params(*params)
         return joined.resolve_scale(
             color="independent", shape="independent", strokeDash="independent", x="independent"
         ).properties(title=alt.Title(title, subtitle=subtitle, anchor="start"))
@@ -197,7 +199,7 @@ class Figure:
         state = {
             "name": self.name,
             "temperatures": [float(t) for t in self.temperatures],
-            "start": dial.position(self.temperatures, self.start),
+            "start": signals.position(self.temperatures, self.start),
             "readout": [self._said(t) for t in self.temperatures],
             "panels": [spec for _, spec in panels],
         }

@@ -11,7 +11,7 @@ from kdfair_book import evidence
 from kdfair_book.evidence import Sweep
 from kdfair_core.results import Results
 
-from . import dial, theme
+from . import signals, theme
 from .figure import Figure, Panel
 from .study import ROLE_NAMES, at_setting, model_names
 from .temperature import (
@@ -181,7 +181,7 @@ def _seeds_chart(rows: pd.DataFrame, temperatures: Sequence[float], name: str) -
         base.mark_point(filled=True, size=24, color=color, opacity=1).encode(
             x=x, y=y, tooltip=hover
         ),
-        base.transform_filter(dial.AT_DIAL)
+        base.transform_filter(signals.AT_DIAL)
         .mark_point(filled=True, size=90, color=color, opacity=1, stroke=theme.LIGHT["surface"])
         .encode(x=x, y=y, tooltip=hover),
     )

@@ -9,6 +9,7 @@ import pandas as pd
 from kdfair_book import evidence
 from kdfair_book.charts.figure import Figure, Panel
 from kdfair_book.charts.temperature import against_temperature, listed
+from kdfair_book.evidence.chance import affected_counts
 from kdfair_core.results import Results
 
 METRICS = {
@@ -41,7 +42,7 @@ def losses_frame(found: Mapping[str, Results], attribute: str) -> pd.DataFrame:
         frame = rows[["metric"]].assign(series=name, T=rows["temperature"])
         for column, source in (("mean", "corrected"), ("low", "low"), ("high", "high")):
             frame[column] = 100 * rows[source]
-        counts = results.affected_counts()
+        counts = affected_counts(results)
         counts = counts[counts["comparison"] == "SC"]
         counted = {"series": name, "T": counts["temperature"], "mean": counts["significant"]}
         parts += [frame, pd.DataFrame(counted).assign(metric="sc")]
@@ -62,7 +63,7 @@ def losses(found: Mapping[str, Results], attribute: str, *, start: float = 4) ->
         chart = against_temperature(rows, first.temperatures, y_title=axis)
         panels.append(Panel(chart, title.format(by), _says(title.format(by), rows)))
     counts = frame[frame["metric"] == "sc"]
-    low, _, high = first.affected_counts()[["chance_low", "chance_mean", "chance_high"]].iloc[0]
+    low, _, high = affected_counts(first)[["chance_low", "chance_mean", "chance_high"]].iloc[0]
     chart = against_temperature(
         counts,
         first.temperatures,

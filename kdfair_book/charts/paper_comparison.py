@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from kdfair_book import paper
+from kdfair_book.evidence.chance import affected_counts
 from kdfair_core.results import Results
 
 from . import collapsed
@@ -167,7 +168,7 @@ def alphas(results: Results, *, start: float = 4, soft_scale: str | None = None)
 
 def _our_counts(results: Results, alpha: float, scale: str) -> pd.DataFrame:
     """Rows role, temperature, metric, mean, as those of the paper."""
-    counts = at_setting(results.affected_counts(), alpha, [scale])
+    counts = at_setting(affected_counts(results), alpha, [scale])
     counts = counts[counts["comparison"] != "null"].sort_values("comparison", kind="stable")
     counts = counts.assign(
         role="ds", metric=counts["comparison"].str.lower(), mean=counts["significant"]

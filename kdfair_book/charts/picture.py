@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kdfair_core.datasets import trifeature
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -46,3 +48,27 @@ class Picture:
             f'src="data:image/png;base64,{base64.b64encode(target.getvalue()).decode()}">'
             f"<figcaption>{said}</figcaption></figure>"
         )
+
+
+def contact_sheet(size: int = 64, *, seed: int = 0) -> np.ndarray:
+    """Trifeature's every shape (row) in every texture (column), colors along the diagonals.
+
+    Parameters
+    ----------
+    size : int
+        Pixels of a side of one image.
+    seed : int
+
+    Returns
+    -------
+    ndarray of uint8, [10 * (size + 2), 10 * (size + 2), 3]
+    """
+    cell = size + 2
+    sheet = np.full((10 * cell, 10 * cell, 3), 255, np.uint8)
+    for shape in range(10):
+        for texture in range(10):
+            rng = np.random.default_rng([seed, 2, shape, texture])  # 0 and 1: its splits
+            image = trifeature.render(shape, texture, (shape + texture) % 10, size=size, rng=rng)
+            top, left = shape * cell + 1, texture * cell + 1
+            sheet[top : top + size, left : left + size] = image.transpose(1, 2, 0)
+    return sheet

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from kdfair_book.charts import dial, theme
+from kdfair_book.charts import signals, theme
 from kdfair_book.charts.figure import Figure, Panel
 from kdfair_book.charts.temperature import fixed_scale, rows_csv, tooltip
 from kdfair_book.evidence.robustness import robustness
@@ -30,7 +30,7 @@ def other_choices(found: Sweep, *, start: float = 4) -> Figure:
     for comparison, sides in SIDES.items():
         rows = frame[frame["comparison"] == comparison]
         base = alt.Chart(rows_csv(rows[["T", "choice", "count", "low", "high"]]))
-        base = base.transform_filter(dial.AT_DIAL)
+        base = base.transform_filter(signals.AT_DIAL)
         scale = fixed_scale(rows[["low", "high"]].to_numpy().ravel(), zero=True)
         y = alt.Y("choice:N", title=None, sort=order, axis=alt.Axis(labelLimit=220))
         x = alt.X("count:Q", title="classes", scale=scale)

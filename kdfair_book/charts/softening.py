@@ -9,7 +9,7 @@ import pandas as pd
 from kdfair_book import evidence
 from kdfair_book.evidence import Sweep
 
-from . import dial, theme
+from . import signals, theme
 from .figure import Figure, Panel
 from .intervals import start_near
 from .study import model_names
@@ -114,7 +114,7 @@ def confidence(found: Sweep, space: str, *, start: float = 4) -> Figure:
         .mark_line(color=theme.LIGHT["nds"], strokeDash=[2, 3], strokeWidth=1.5)
         .encode(x=x, y=y, detail="seed:N"),
         base.mark_point(filled=True, size=28, opacity=0.5).encode(x=x, y=y, tooltip=hover, **looks),
-        base.transform_filter(dial.AT_DIAL)
+        base.transform_filter(signals.AT_DIAL)
         .mark_point(
             filled=True,
             size=130,

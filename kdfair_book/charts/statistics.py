@@ -10,7 +10,7 @@ import pandas as pd
 from kdfair_book import evidence
 from kdfair_book.evidence import Sweep
 
-from . import dial, theme
+from . import signals, theme
 from .figure import Figure, Panel
 from .intervals import start_near
 from .temperature import looks, rows_csv, tooltip, typical_scale
@@ -108,7 +108,7 @@ def _volcano_chart(frame: pd.DataFrame) -> Any:
     return alt.layer(
         level.mark_rule(color=theme.LIGHT["muted"], strokeDash=[4, 3]).encode(y=y),
         alt.Chart(rows_csv(points))
-        .transform_filter(dial.AT_DIAL)
+        .transform_filter(signals.AT_DIAL)
         .mark_point(filled=True, size=60, opacity=0.85)
         .encode(
             x=x,
@@ -211,7 +211,7 @@ def power(found: Sweep, *, start: float = 4, effects: Sequence[float] = evidence
     for correction, title in (("none", "One class, level 0.05"), ("bh", "After correction (BH)")):
         rows = frame[frame["correction"] == correction].assign(power=lambda f: 100 * f["power"])
         base = alt.Chart(rows_csv(rows[["T", "change", "seeds", "power"]]))
-        here = base.transform_filter(dial.AT_DIAL).encode(x=x, y=y, **channels)
+        here = base.transform_filter(signals.AT_DIAL).encode(x=x, y=y, **channels)
         here = here.mark_line(strokeWidth=2, point={"filled": True, "size": 40})
         usual = alt.Chart(rows_csv({"seeds": [5]}))
         rule = usual.mark_rule(color=theme.LIGHT["muted"], strokeDash=[4, 3]).encode(x=x)

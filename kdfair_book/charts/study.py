@@ -237,7 +237,7 @@ def affected_counts(
     Parameters are those of :func:`fairness`.
     """
     alpha, scale = setting(results, alpha, soft_scale)
-    counts = at_setting(results.affected_counts(), alpha, [scale])
+    counts = at_setting(evidence.chance.affected_counts(results), alpha, [scale])
     null = counts[counts["comparison"] == "null"]
     n_classes = int(counts["n_classes"].iloc[0])
     chance = {k: float(counts[f"chance_{k}"].iloc[0]) for k in ("low", "mean", "high")}

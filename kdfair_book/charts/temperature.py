@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from . import dial, theme
+from . import signals, theme
 
 #: The axis: a log scale holds 1..10 and 20, 30, 40 without crowding either end.
 ROOM = (0.92, 1.1)
@@ -165,7 +165,7 @@ def tooltip(*plain: str, **formats: str) -> list[Any]:
 def dial_rule(base: Any, x: alt.X) -> Any:
     """A line at the dial's place on the axis of temperatures."""
     return (
-        base.transform_filter(dial.AT_DIAL)
+        base.transform_filter(signals.AT_DIAL)
         .transform_aggregate(T="max(T)")
         .mark_rule(color=theme.LIGHT["dial"], strokeWidth=1.5)
         .encode(x=x)
@@ -270,7 +270,7 @@ def against_temperature(
             )
             raw = alt.Y("measured:Q", title=y_title, scale=scale)
             above.append(tick.encode(x=x, y=raw, tooltip=hover))
-        here = one.transform_filter(dial.AT_DIAL)
+        here = one.transform_filter(signals.AT_DIAL)
         above += [
             one.mark_point(size=32, **points).encode(x=x, y=y, tooltip=hover),
             here.mark_rule(clip=True, strokeWidth=2, color=theme.LIGHT[color]).encode(

@@ -131,7 +131,7 @@ CONFIG: dict[str, Any] = {
 }
 
 # As many entries beside each other as fit; the signal is defined where there is a dial (see
-# dial.params), and only there.
+# signals.params), and only there.
 WITH_DIAL = CONFIG | {
     "legend": CONFIG["legend"] | {"columns": {"expr": "clamp(floor(room / 170), 1, 4)"}}
 }

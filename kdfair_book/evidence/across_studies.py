@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book import paper
+from kdfair_book.evidence.chance import affected_counts
 from kdfair_core import results, studies
 
 TITLES = paper.STUDY_TITLES | {
@@ -136,7 +137,7 @@ def _reported(study: str) -> Iterator[pd.DataFrame]:
 def _ours(study: str, profile: str) -> Iterator[pd.DataFrame]:
     found = results.load(study, profile)
     alpha, scale = _usual(found)
-    counts = found.affected_counts()
+    counts = affected_counts(found)
     if len(found.classes) > 2 and not counts.empty:
         counts = _at(counts, alpha, scale).assign(role="ds")
         counts["metric"], counts["mean"] = counts["comparison"].str.lower(), counts["significant"]

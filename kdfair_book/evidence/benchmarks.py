@@ -10,7 +10,8 @@ kdfair plan --rate h100-stacked --json data/benchmarks/scaling.json
 python benchmarks/reading.py --json data/benchmarks/reading.json
 python benchmarks/cluster.py --json data/benchmarks/cluster.json
 
-"gpu_prototype" was measured elsewhere, by scripts that are not the project's.
+"h100" was measured elsewhere, by scripts that are not the project's; those of its rows that the
+page shows have a "way".
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ STEPS = 39_100
 """Training steps of a seed on CIFAR: 100 epochs of 391 batches."""
 
 FOLDER = Path(__file__).parents[2] / "data" / "benchmarks"
-NAMES = ("sweep", "linear", "noise", "arrangements", "peers", "gpu_prototype", "gpu")
+NAMES = ("sweep", "linear", "noise", "arrangements", "peers", "h100", "gpu")
 
 
 def stored(name: str, folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
@@ -128,14 +129,14 @@ def gpu_table(folder: str | os.PathLike[str] = FOLDER) -> pd.DataFrame:
     Ours where "gpu" was measured; a seed's students are 39,100 steps.
     """
     parts = []
-    for name in ("gpu_prototype", "gpu"):
+    for name in ("h100", "gpu"):
         if not (Path(folder) / f"{name}.json").exists():
             continue
-        found = stored(name, folder)
+        found = stored(name, folder).dropna(subset="way")
         about = found.attrs
         if "seed_s" not in found:
             found["seed_s"] = found["step_ms"] / 1e3 * STEPS
-        who = "prototype" if name == "gpu_prototype" else "this project"
+        who = "prototype" if name == "h100" else "this project"
         where = f"{who}, {about['device']}, torch {about['torch']}, {about['date']}"
         parts.append(found.assign(where=where))
     both = pd.concat(parts, ignore_index=True)

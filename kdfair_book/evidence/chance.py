@@ -14,14 +14,81 @@ from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
+from kdfair_core import asked
+from kdfair_core.metrics import benjamini_hochberg
 from kdfair_core.metrics.significance import moments, welch_from_moments
+from kdfair_core.results import Results
 
 Array = NDArray[Any]
 
 # Splits of the runs that are enumerated; of more, this many are drawn.
 MOST_SPLITS = 2000
+
+
+class Chance(NamedTuple):
+    """Number of significant classes if nothing differs: central interval and mean."""
+
+    low: int
+    mean: float
+    high: int
+
+
+def chance_count(n_classes: int, level: float = 0.05, *, confidence: float = 0.95) -> Chance:
+    """How many of ``n_classes`` independent tests are significant if nothing differs.
+
+    Parameters
+    ----------
+    n_classes : int
+    level : float
+        Level of each test.
+    confidence : float
+        The interval holds the count with at least this probability; its ends are quantiles of the
+        binomial distribution, with equal tails.
+
+    Returns
+    -------
+    Chance
+        ``low``, ``mean``, ``high``.
+
+    Raises
+    ------
+    ValueError
+        For a negative number of classes, or a level or confidence outside (0, 1).
+    """
+    n_classes = asked.count("n_classes", n_classes, 0)
+    level, confidence = asked.share("level", level), asked.share("confidence", confidence)
+    tail = (1 - confidence) / 2
+    low, high = stats.binom.ppf([tail, 1 - tail], n_classes, level)
+    return Chance(max(int(low), 0), n_classes * level, max(int(high), 0))
+
+
+def affected_counts(results: Results, *, level: float = 0.05) -> pd.DataFrame:
+    """#SC and #TC: the number of significant classes, and what chance alone would give.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``comparison``, ``temperature``, ``alpha``, ``soft_scale`` (as in
+        ``Results.affected_classes``), ``n_classes``, ``significant``, ``significant_bh`` (after
+        Benjamini and Hochberg), ``chance_low``, ``chance_mean``, ``chance_high``: mean and central
+        95% interval of the number of classes that would come out significant if nothing differed
+        and classes were independent (binomial).
+    """
+    n, keys = len(results.classes), ["comparison", "temperature", "alpha", "soft_scale"]
+    low, mean, high = chance_count(n, level)
+    rows = []
+    tests = results.affected_classes()
+    for key, p_values in tests.groupby(keys, dropna=False, sort=False)["p_value"]:
+        adjusted = benjamini_hochberg(p_values)
+        counts = (int((p_values <= level).sum()), int((adjusted <= level).sum()))
+        rows.append((*key, n, *counts, low, mean, high))
+    columns = ["n_classes", "significant", "significant_bh"]
+    columns += ["chance_low", "chance_mean", "chance_high"]
+    return pd.DataFrame(rows, columns=[*keys, *columns])
 
 
 class CountTest(NamedTuple):

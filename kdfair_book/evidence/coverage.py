@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from kdfair_core.metrics.intervals import FairnessBootstrap
+from kdfair_audit.intervals import FairnessBootstrap
 
 Array = NDArray[Any]
 

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kdfair_book import paper
+from kdfair_book.evidence.chance import chance_count
 from kdfair_book.evidence.group import all_models, position
 from kdfair_book.evidence.individual import dealt_at_random, pairs_of
 from kdfair_book.evidence.regime import regime
@@ -22,6 +23,7 @@ from kdfair_book.evidence.softening import softmax
 from kdfair_book.evidence.sweep import Sweep
 from kdfair_book.evidence.unfairness import UnfairnessBootstrap
 from kdfair_core import metrics
+from kdfair_core.metrics.bootstrap import N_BOOT
 
 Array = NDArray[Any]
 
@@ -30,7 +32,7 @@ COLUMNS = ["measure", "attribute", "role", "T", "value", "low", "high", "raw", "
 COLUMNS += ["chance_high", "paper"]
 
 
-def effects(found: Sweep, *, n_boot: int = 1000, seed: int = 0) -> pd.DataFrame:
+def effects(found: Sweep, *, n_boot: int = N_BOOT, seed: int = 0) -> pd.DataFrame:
     """All measures of a sweep's models, and of the difference between distilled and alone.
 
     Parameters
@@ -115,7 +117,7 @@ def _counts(found: Sweep) -> list[dict[str, Any]]:
     n_classes = len(found.results.classes)
     if n_classes < 10:
         return []
-    _, mean, high = metrics.chance_count(n_classes)
+    _, mean, high = chance_count(n_classes)
     rows = []
     for measure, reference in (("sc", found.nds), ("tc", found.teacher)):
         for role, t, runs in _models(found):

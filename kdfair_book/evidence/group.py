@@ -2,20 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from kdfair_audit.intervals import FairnessBootstrap
 from kdfair_book.evidence import trends
 from kdfair_book.evidence.sweep import PAPER_RANGE, NotThere, Sweep
 from kdfair_core import metrics
+from kdfair_core.metrics.bootstrap import N_BOOT
+from kdfair_core.metrics.counts import as_counts
+from kdfair_core.metrics.fairness import odds_rates, selection_rates
 from kdfair_core.results import Results
 
 METRICS = ("accuracy", "dpd", "eod")
 SETTING = ["role", "temperature", "alpha", "soft_scale"]
+
+
+def group_rates(
+    counts: ArrayLike,
+    *,
+    group_names: Sequence[Any] | None = None,
+    class_names: Sequence[Any] | None = None,
+) -> pd.DataFrame:
+    """Rates of each group for one count table: DPD and EOD are their largest differences.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a class and group: ``class``, ``group``, ``n``, ``selection_rate``, ``tpr``,
+        ``fpr``; undefined rates are NaN. Of two classes only class 1 is listed.
+    """
+    table = as_counts(counts)
+    if table.ndim != 3:
+        raise ValueError(f"counts has shape {table.shape}; expected [group, label, prediction]")
+    selection, (tpr, fpr) = selection_rates(table), odds_rates(table)
+    first = table.shape[-1] - selection.shape[-1]
+    classes = list(class_names or range(table.shape[-1]))[first:]
+    groups = list(group_names or range(table.shape[0]))
+    return pd.DataFrame(
+        {
+            "class": np.repeat(np.array(classes, dtype=object), len(groups)),
+            "group": np.tile(np.array(groups, dtype=object), len(classes)),
+            "n": np.tile(table.sum(axis=(1, 2)), len(classes)),
+            "selection_rate": selection.T.ravel(),
+            "tpr": tpr.T.ravel(),
+            "fpr": fpr.T.ravel(),
+        }
+    )
 
 
 def bootstrap(
@@ -23,16 +61,16 @@ def bootstrap(
     attribute: str,
     models: list[NDArray[Any]],
     *,
-    n_boot: int = 1000,
+    n_boot: int = N_BOOT,
     seed: int = 0,
-) -> metrics.FairnessBootstrap:
+) -> FairnessBootstrap:
     """The resampled test set, as models (arrays of positions in ``pred``) see it."""
     if attribute not in results.group_names:
         raise ValueError(
             f"unknown attribute {attribute!r} of study {results.study}; expected one of "
             f"{', '.join(results.attributes) or 'none: it has no sensitive attributes'}"
         )
-    return metrics.FairnessBootstrap(
+    return FairnessBootstrap(
         results.y_true,
         [results.pred[runs] for runs in models],
         sensitive_features=results.groups[attribute],
@@ -46,8 +84,8 @@ def bootstrap(
 
 @lru_cache(maxsize=4)
 def all_models(
-    results: Results, attribute: str, *, n_boot: int = 1000, seed: int = 0
-) -> tuple[metrics.FairnessBootstrap, pd.DataFrame]:
+    results: Results, attribute: str, *, n_boot: int = N_BOOT, seed: int = 0
+) -> tuple[FairnessBootstrap, pd.DataFrame]:
     """One resampled test set for every model of a study, so that all that is shown of it agrees.
 
     Returns
@@ -78,7 +116,7 @@ def fairness_intervals(
     attribute: str,
     *,
     level: float = 0.95,
-    n_boot: int = 1000,
+    n_boot: int = N_BOOT,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Accuracy, DPD and EOD of every role and setting, with intervals.
@@ -95,7 +133,7 @@ def fairness_intervals(
     pandas.DataFrame
         As :meth:`Results.fairness_summary`: ``role``, ``temperature``, ``alpha``, ``soft_scale``,
         ``metric``, ``mean``, ``sd``, ``low``, ``high``, ``n_runs``, ``floor``; but the interval
-        (see :class:`kdfair_core.metrics.FairnessBootstrap`) is over test examples and seeds, of
+        (see :class:`kdfair_audit.intervals.FairnessBootstrap`) is over test examples and seeds, of
         what one trained model has in the population of examples. And ``chance``, what groups with
         equal rates would show with this many examples; ``corrected``, the value less that bias.
         Diverged runs are left out.
@@ -129,7 +167,7 @@ def fairness_differences(
     against: str,
     *,
     level: float = 0.95,
-    n_boot: int = 1000,
+    n_boot: int = N_BOOT,
     seed: int = 0,
 ) -> pd.DataFrame:
     """How much larger a metric is for the DS than for the NDS, or the teacher, by temperature.
@@ -155,7 +193,7 @@ def fairness_differences(
 
 
 def signed_gaps(
-    sweep: Sweep, attribute: str, *, level: float = 0.95, n_boot: int = 1000, seed: int = 0
+    sweep: Sweep, attribute: str, *, level: float = 0.95, n_boot: int = N_BOOT, seed: int = 0
 ) -> pd.DataFrame:
     """Signed gaps between two groups of a study with two classes.
 

@@ -11,6 +11,7 @@ from kdfair_book.evidence.collapse import SHARE
 from kdfair_book.evidence.effects import share_interval
 from kdfair_book.evidence.group import bootstrap
 from kdfair_book.evidence.sweep import sweep
+from kdfair_core.metrics.bootstrap import N_BOOT
 from kdfair_core.results import Results
 
 
@@ -28,7 +29,7 @@ def fallen(found: Results) -> list[float]:
 
 
 def temperature_effects(
-    found: Mapping[str, Results], *, low: float, high: float, n_boot: int = 1000, seed: int = 0
+    found: Mapping[str, Results], *, low: float, high: float, n_boot: int = N_BOOT, seed: int = 0
 ) -> pd.DataFrame:
     """What changes from one temperature to a higher one, loss by loss.
 

@@ -18,13 +18,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kdfair_audit.intervals import FairnessBootstrap
 from kdfair_book.evidence import pooling, trends
 from kdfair_book.evidence.class_bias import affected_trend
 from kdfair_book.evidence.coverage import World
 from kdfair_book.evidence.group import fairness_by_run
 from kdfair_book.evidence.pooling import Part
 from kdfair_book.evidence.sweep import PAPER_RANGE, Sweep, sweep
-from kdfair_core.metrics.intervals import FairnessBootstrap
 from kdfair_core.results import load
 
 Array = NDArray[Any]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdfair_core.metrics._checks import as_seeds, paired
+from kdfair_audit.intervals import as_seeds, paired
+from kdfair_core.metrics.bootstrap import N_BOOT
 from kdfair_core.metrics.individual import Pairs, score_gaps
 
 Array = NDArray[Any]
@@ -22,7 +23,7 @@ class UnfairnessBootstrap:
 
     A pair's weight is the product of how often its two examples are drawn (Poisson counts). Seeds
     add Student's t times the standard error between runs, as in
-    :class:`~kdfair_core.metrics.FairnessBootstrap`.
+    :class:`~kdfair_audit.intervals.FairnessBootstrap`.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class UnfairnessBootstrap:
         pairs: Pairs,
         *,
         seeds: Sequence[Sequence[Any]] | None = None,
-        n_boot: int = 1000,
+        n_boot: int = N_BOOT,
         seed: int,
     ) -> None:
         if n_boot < 2:

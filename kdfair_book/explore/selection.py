@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kdfair_book.charts import theme
 from kdfair_book.charts.temperature import looks, tooltip
+from kdfair_book.evidence.group import group_rates
 from kdfair_core import metrics
 from kdfair_core.results import Results
 
@@ -138,7 +139,7 @@ class Selection:
                 n_classes=len(there.classes),
                 groups=range(len(self.group_names)),
             )
-            rates = metrics.group_rates(
+            rates = group_rates(
                 counts.sum(axis=0), group_names=self.group_names, class_names=list(there.classes)
             )
             rates = rates[rates["class"] == self.positive].drop(columns="class")

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from kdfair_book import paper
+from kdfair_book.evidence.chance import chance_count
 from kdfair_book.labs.checking import array, call, close, need, number_of, question
 from kdfair_core import metrics
-from kdfair_core.metrics import chance_count
 
 N_CLASSES, PER_CLASS, SEEDS = 100, 100, 5
 # Of the three made-up studies, how many classes distillation really changes, and by how much.

@@ -14,6 +14,7 @@ import pandas as pd
 from kdfair_book.charts.collapsed import in_words
 from kdfair_book.claims.seeds_to_decide import mean_seeds
 from kdfair_book.evidence import Sweep, disagreement_reduction, settings, sweep
+from kdfair_book.evidence.chance import affected_counts
 from kdfair_book.evidence.class_bias import disagreements
 from kdfair_book.evidence.collapse import collapsed
 from kdfair_book.evidence.effects import share_interval
@@ -255,7 +256,7 @@ def _not_fairer(card: pd.DataFrame) -> Advice:
 
 def _not_which(sweeps: list[Sweep]) -> Advice | None:
     for one in sweeps:
-        counts = one.results.affected_counts()
+        counts = affected_counts(one.results)
         mine = counts[(counts["comparison"] == "SC") & (counts["temperature"] == AT)]
         mine = mine[(mine["alpha"] == one.alpha) & (mine["soft_scale"] == one.soft_scale)]
         if mine.empty or mine["n_classes"].iloc[0] < 50:

@@ -13,10 +13,10 @@ from kdfair_book import paper
 from kdfair_book.charts import theme
 from kdfair_book.evidence import NotThere, Sweep, sweep
 from kdfair_book.evidence.across_studies import TITLES
+from kdfair_book.evidence.chance import chance_count
 from kdfair_book.evidence.effects import effects
 from kdfair_book.evidence.regime import regime
 from kdfair_core import studies
-from kdfair_core.metrics import chance_count
 from kdfair_core.results import Results
 
 NAMES = {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kdfair_book.evidence.chance import count_significant
+from kdfair_book.evidence.chance import chance_count, count_significant
 from kdfair_book.evidence.class_bias import affected_classes_test
 from kdfair_book.evidence.group import fairness_intervals, fairness_trend, floor_by_chance
 from kdfair_book.evidence.individual import individual_by_run, softening_differences
@@ -16,13 +16,12 @@ from kdfair_book.evidence.seeds_needed import seeds_for
 from kdfair_book.evidence.sweep import NotThere, Sweep
 from kdfair_book.evidence.trends import holm
 from kdfair_book.pages.text import Text, table
-from kdfair_core import metrics
 
 
 def chance(found: Sweep) -> Text:
     """What chance alone gives, by the binomial, by the null control, and by permutation."""
     n = len(found.results.classes)
-    expected = metrics.chance_count(n)
+    expected = chance_count(n)
     test = affected_classes_test(found)
     text = (
         f"**Chance.** {n} tests at level 0.05 find {expected.mean:g} classes on average where "

@@ -14,6 +14,7 @@ import pandas as pd
 from kdfair_book import charts, claims
 from kdfair_book.charts import assets, theme
 from kdfair_book.charts.figure import table_html
+from kdfair_book.evidence.chance import affected_counts
 from kdfair_book.evidence.sweep import NotThere
 from kdfair_book.pages.effects_table import effects_table
 from kdfair_core.files import workplace
@@ -112,7 +113,7 @@ def _parts(found: Results, start: float) -> Iterator[str]:
 
 
 def _counts(found: Results, *, start: float) -> charts.Figure:
-    if found.affected_counts().empty:
+    if affected_counts(found).empty:
         raise NotThere("classes are compared with two seeds or more")
     return charts.affected_counts(found, start=start)
 

@@ -14,8 +14,9 @@ import pandas as pd
 
 from kdfair_book import paper
 from kdfair_book.charts.paper import one_accuracy
+from kdfair_book.evidence.chance import chance_count
 from kdfair_book.pages.text import SCALES, Text, at, listed, network
-from kdfair_core import datasets, metrics, studies
+from kdfair_core import datasets, studies
 from kdfair_core.studies import Profile, Study
 
 ARCHIVES = (".zip", ".gz", ".mat")
@@ -26,7 +27,7 @@ def counts(study: str, *, alpha: float = 0.8) -> Text:
     rows = paper.results(study)
     rows = rows[rows["alpha"].isna() | (rows["alpha"] == alpha)]
     n = studies.get(study).n_classes
-    chance = metrics.chance_count(n)
+    chance = chance_count(n)
     accuracy = _level_and_curve(rows, "accuracy")
     best = accuracy["ds"].idxmax()
     lines = [

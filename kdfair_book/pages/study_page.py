@@ -21,6 +21,7 @@ from kdfair_book.charts import paper_comparison
 from kdfair_book.charts.figure import Figure, Section
 from kdfair_book.charts.intervals import start_near
 from kdfair_book.charts.study import setting
+from kdfair_book.evidence.chance import affected_counts
 from kdfair_book.evidence.regime import Regime, regime
 from kdfair_book.evidence.sweep import NotThere
 from kdfair_book.pages import paper_sentences as reported
@@ -168,7 +169,7 @@ class Page:
     @cached_property
     def _counted(self) -> bool:
         """Whether classes can be compared: with two runs on each side."""
-        return self.found is not None and not self.found.affected_counts().empty
+        return self.found is not None and not affected_counts(self.found).empty
 
     def _printed(self, metric: str, attribute: str | None = None) -> bool:
         """Whether the paper prints such numbers of this study, and of this attribute."""

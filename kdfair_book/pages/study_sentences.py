@@ -15,6 +15,7 @@ from kdfair_book import paper
 from kdfair_book.charts.paper import one_accuracy
 from kdfair_book.charts.study import DISTANCES, METRICS, at_setting
 from kdfair_book.evidence import NotThere, collapse, sweep
+from kdfair_book.evidence.chance import affected_counts
 from kdfair_book.evidence.equal_accuracy import at_equal_accuracy
 from kdfair_book.pages.text import SCALES, Text, at, listed, network, signed
 from kdfair_core import metrics
@@ -186,7 +187,7 @@ def _at_equal_accuracy(found: Results, alpha: float) -> str:
 
 def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
     """How many classes are affected, against what chance alone would give."""
-    counts = at_setting(found.affected_counts(), alpha, [soft_scale])
+    counts = at_setting(affected_counts(found), alpha, [soft_scale])
     n = int(counts["n_classes"].iloc[0])
     high = float(counts["chance_high"].iloc[0])
     lines = []
@@ -233,7 +234,7 @@ def affected(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> T
 
 def crossing(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
     """Whether #SC and #TC cross as the temperature rises, and whether #SC turns back."""
-    counts = at_setting(found.affected_counts(), alpha, [soft_scale])
+    counts = at_setting(affected_counts(found), alpha, [soft_scale])
     wide = counts.pivot_table(index="temperature", columns="comparison", values="significant")
     sc, tc = (dict(zip(wide.index, wide[name], strict=True)) for name in ("SC", "TC"))
     above = [t for t in sc if sc[t] > tc[t]]

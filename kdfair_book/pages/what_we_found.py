@@ -14,6 +14,7 @@ import pandas as pd
 from kdfair_book import paper
 from kdfair_book.charts.collapsed import in_words
 from kdfair_book.evidence import NotThere, Sweep, collapse, disagreement_reduction, sweep
+from kdfair_book.evidence.chance import affected_counts
 from kdfair_book.evidence.effects import effects
 from kdfair_book.evidence.regime import Regime, regime
 from kdfair_book.pages.text import Text, listed, signed, spelled_out
@@ -148,7 +149,7 @@ def _imitates(mine: Sweep) -> str:
 def _classes(frame: pd.DataFrame, mine: Sweep, t: float) -> str:
     sc, tc = effect_at(frame, "sc", "ds", t), effect_at(frame, "tc", "ds", t)
     n, high = len(mine.results.classes), sc["chance_high"]
-    counts = mine.results.affected_counts()
+    counts = affected_counts(mine.results)
     counts = counts[(counts["comparison"] == "SC") & (counts["temperature"] == t)]
     counts = counts[(counts["alpha"] == mine.alpha) & (counts["soft_scale"] == mine.soft_scale)]
     corrected = int(counts["significant_bh"].iloc[0])

@@ -180,7 +180,10 @@ def load(name: str, *, root: str | os.PathLike[str] | None = None, **options: An
     root : path, optional
         Folder of the data sets. Default: ``$KDFAIR_DATA``, else ``./datasets``.
     **options
-        Options of the data set, listed in its module.
+        Options of the data set, listed in its module. Those that are read from files also take
+        ``n_train`` and ``n_test``, to keep so many random examples with the labels' own shares
+        (all by default), ``seed`` of that choice, and where torchvision can fetch the set,
+        ``download=True`` to let it.
 
     Raises
     ------

@@ -104,10 +104,7 @@ def shrink(split: Split, n: int | None, *, seed: int) -> Split:
 def averaged(images: np.ndarray, size: int) -> np.ndarray:
     """Square uint8 images ``[n, channel, side, side]`` made smaller: each pixel a mean of k x k.
 
-    Raises
-    ------
-    ValueError
-        If the side is no multiple of size.
+    ValueError if the side is no multiple of size.
     """
     side = images.shape[-1]
     if not isinstance(size, Integral) or size < 1 or side % size:

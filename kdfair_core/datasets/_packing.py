@@ -36,19 +36,9 @@ _PROGRAM = "from kdfair_core.datasets._packing import main; main()"
 def packed(files: ImageFiles, path: Path, *, workers: int | None = None) -> np.ndarray:
     """The images as an array on disk (.npy, memory-mapped), written the first time.
 
-    Parameters
-    ----------
-    files : ImageFiles
-    path : Path
-    workers : int, optional
-        Processes that write; by default one a core.
-
-    Raises
-    ------
-    ValueError
-        If a file is no image, or the file there is not these images' array.
-    DiskFull
-        If there is no room; what is packed by then stays for the next time.
+    ``workers`` processes write, by default one a core. ValueError if a file is no image, or the
+    file there is not these images' array; DiskFull if there is no room: what is packed by then
+    stays for the next time.
     """
     if not path.exists():
         with locked(path.parent):  # another process may be at it

@@ -14,13 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdfair_core.datasets import Dataset, Split
-from kdfair_core.datasets._files import (
-    channel_statistics,
-    missing,
-    shrink,
-    torchvision_download,
-)
+from kdfair_core.datasets import Dataset, Split, _files
 from kdfair_core.datasets._images import ImageFiles, Rows
 from kdfair_core.datasets._packing import packed
 
@@ -74,7 +68,6 @@ def load(
     label: str = "Smiling",
     attributes: tuple[str, ...] = ("Young", "Male"),
     size: int = 64,
-    balance: bool = True,
     pack: bool = True,
     download: bool = False,
     n_train: int | None = None,
@@ -85,32 +78,22 @@ def load(
 
     Parameters
     ----------
-    root : Path
-        Folder of the data sets.
     label : str
         Attribute to predict; the paper's are "Smiling" and "Eyeglasses".
     attributes : tuple of str
         Sensitive attributes; the paper's are "Young" and "Male".
     size : int
-        The central square of 178 pixels is resized to this. The paper does not name a size.
-    balance : bool
-        Undersample the training set.
-    pack : bool
-        Keep all images of this size in one array on disk (2.5 GB at 64); otherwise JPEG files are
-        read each time.
-    download : bool
-        Let torchvision fetch it if it is not there (from a drive with a daily quota).
-    n_train, n_test : int, optional
-        Keep so many random examples; all by default.
+        The central square of 178 pixels is resized to this. The paper does not name a size. All
+        images of a size are kept in one array on disk (2.5 GB at 64) unless ``pack`` is false.
     seed : int
-        Of the undersampling and of that choice.
+        Of the undersampling too.
     """
     folder = root / "celeba"
     if download and not (folder / "list_attr_celeba.txt").exists():
-        torchvision_download("CelebA", root)
+        _files.torchvision_download("CelebA", root)
     for name in ("list_attr_celeba.txt", "list_eval_partition.txt", "img_align_celeba"):
         if not (folder / name).exists():
-            raise missing(
+            raise _files.missing(
                 "CelebA",
                 folder / name,
                 get="img_align_celeba.zip, list_attr_celeba.txt and list_eval_partition.txt from "
@@ -132,19 +115,17 @@ def load(
     array = packed(images, root / f"celeba-{size}.npy") if pack else None
 
     def split(rows: np.ndarray, n: int | None) -> Split:
+        of_rows = {name: codes[rows] for name, codes in groups.items()}
         x = images.subset(rows) if array is None else Rows(array, rows)
-        part = Split(x, y[rows], {name: codes[rows] for name, codes in groups.items()})
-        return shrink(part, n, seed=seed)
+        return _files.shrink(Split(x, y[rows], of_rows), n, seed=seed)
 
     chosen = np.flatnonzero(partition == 0)
     if not len(chosen) or not (partition == 2).any():
         raise ValueError(f"{folder} has no training or no test images")
-    if balance:
-        chosen = chosen[balanced(y[chosen], seed=seed)]
-    train = split(chosen, n_train)
+    train = split(chosen[balanced(y[chosen], seed=seed)], n_train)
     test = split(np.flatnonzero(partition == 2), n_test)
     sample = train.take(np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int))
-    mean, std = channel_statistics(sample.x)
+    mean, std = _files.channel_statistics(sample.x)
     return Dataset(
         name="celeba",
         train=train,
@@ -154,8 +135,8 @@ def load(
         mean=mean,
         std=std,
         note=(
-            f"CelebA at {size}x{size}, label {label}: {len(train):,} training images"
-            + (f", undersampled to balance the label with seed {seed}," if balance else "")
-            + f" and {len(test):,} test images of the official split; validation images unused."
+            f"CelebA at {size}x{size}, label {label}: {len(train):,} training images, "
+            f"undersampled to balance the label with seed {seed}, and {len(test):,} test images of "
+            "the official split; validation images unused."
         ),
     )

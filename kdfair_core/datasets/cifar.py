@@ -1,31 +1,19 @@
 """CIFAR-10 and CIFAR-100 (Krizhevsky, 2009): 50,000 + 10,000 images of 32x32.
 
-Read from the array cache ``cifar10.npz`` or, the first time, from the folders of the binary or the
-Python version as https://www.cs.toronto.edu/~kriz/cifar.html offers them. The Python version holds
-pickles; of those nothing but arrays, numbers and strings is let through.
+Read from the array cache ``cifar10.npz`` or, the first time, from the folder of the binary
+version as https://www.cs.toronto.edu/~kriz/cifar.html offers it. The Python version holds pickles:
+torchvision reads it, once it has compared the files' checksums with the official ones.
 """
 
 from __future__ import annotations
 
-import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from kdfair_core.datasets import Dataset, Split
-from kdfair_core.datasets._files import (
-    averaged,
-    channel_statistics,
-    check_labels,
-    missing,
-    read_cache,
-    shrink,
-    stratified,
-    torchvision_download,
-    write_cache,
-)
+from kdfair_core.datasets import Dataset, Split, _files
 
 CIFAR10_NAMES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 SIDE = 32
@@ -46,7 +34,6 @@ class _Layout:
     train: tuple[str, ...]
     test: tuple[str, ...]
     label_bytes: int  # before the pixels of a binary record; the last one is the class
-    label_key: bytes  # in a Python batch
 
 
 _CIFAR10 = _Layout(
@@ -60,7 +47,6 @@ _CIFAR10 = _Layout(
     train=tuple(f"data_batch_{i}" for i in range(1, 6)),
     test=("test_batch",),
     label_bytes=1,
-    label_key=b"labels",
 )
 _CIFAR100 = _Layout(
     title="CIFAR-100",
@@ -73,144 +59,122 @@ _CIFAR100 = _Layout(
     train=("train",),
     test=("test",),
     label_bytes=2,
-    label_key=b"fine_labels",
 )
 
 
-def load_cifar10(
-    *,
-    root: Path,
-    download: bool = False,
-    size: int = SIDE,
-    n_train: int | None = None,
-    n_test: int | None = None,
-    held_out: int = 0,
-    seed: int = 0,
-) -> Dataset:
-    """CIFAR-10, whole or a part.
+def _loader(name: str, layout: _Layout) -> Callable[..., Dataset]:
+    def load(
+        *,
+        root: Path,
+        download: bool = False,
+        size: int = SIDE,
+        n_train: int | None = None,
+        n_test: int | None = None,
+        held_out: int = 0,
+        seed: int = 0,
+    ) -> Dataset:
+        """CIFAR-10 or CIFAR-100, whole or a part.
 
-    Parameters
-    ----------
-    root : Path
-        Folder of the data sets.
-    download : bool
-        Let torchvision fetch it if it is not there.
-    size : int
-        Pixels of a side: 32, or a divisor of it by averaging.
-    n_train, n_test : int, optional
-        Keep so many random examples, with equal shares of the classes; all by default.
-    held_out : int
-        Test on so many training images, which are held out of training, in place of the test
-        images: for trials of a recipe.
-    seed : int
-        Of that choice.
-    """
-    arrays = _arrays(_CIFAR10, root, root / "cifar10.npz", download)
-    return _dataset(
-        "cifar10", _CIFAR10, arrays, CIFAR10_NAMES, size, n_train, n_test, held_out, seed
-    )
-
-
-def load_cifar100(
-    *,
-    root: Path,
-    download: bool = False,
-    size: int = SIDE,
-    n_train: int | None = None,
-    n_test: int | None = None,
-    held_out: int = 0,
-    seed: int = 0,
-) -> Dataset:
-    """CIFAR-100, whole or a part; parameters as in :func:`load_cifar10`."""
-    arrays = _arrays(_CIFAR100, root, root / "cifar100.npz", download)
-    names = tuple(str(name) for name in arrays.get("fine_names", np.arange(100)))
-    return _dataset("cifar100", _CIFAR100, arrays, names, size, n_train, n_test, held_out, seed)
-
-
-def _dataset(
-    name: str,
-    layout: _Layout,
-    arrays: dict[str, np.ndarray],
-    class_names: tuple[str, ...],
-    size: int,
-    n_train: int | None,
-    n_test: int | None,
-    held_out: int,
-    seed: int,
-) -> Dataset:
-    source = Path(f"{name}.npz")
-    splits = {}
-    for part in ("train", "test"):
-        labels = check_labels(arrays[f"y_{part}"], layout.n_classes, source)
-        splits[part] = Split(averaged(arrays[f"x_{part}"], size), labels)
-    train, test = splits["train"], splits["test"]
-    if held_out:
-        out = stratified(train.y, held_out, seed=seed)
-        train, test = train.take(np.delete(np.arange(len(train)), out)), train.take(out)
-    train, test = shrink(train, n_train, seed=seed), shrink(test, n_test, seed=seed)
-    mean, std = channel_statistics(train.x)
-    note = f"{layout.title}, official split: {len(train):,} training and {len(test):,} test images."
-    if held_out:
-        note += " These test images are training images held out; the official ones were not read."
-    if size != SIDE:
-        note += f" Averaged to {size}x{size}."
-    if n_train is not None or n_test is not None:
-        note += f" A random part of it, drawn class by class with seed {seed}."
-    if len(arrays.get("reencoded_train", ())) or len(arrays.get("reencoded_test", ())):
-        note += (
-            f" In this copy {len(arrays['reencoded_train'])} training and "
-            f"{len(arrays['reencoded_test'])} test images of the whole set went through JPEG."
+        Parameters
+        ----------
+        size : int
+            Pixels of a side: 32, or a divisor of it by averaging.
+        held_out : int
+            Test on so many training images, which are held out of training, in place of the test
+            images: for trials of a recipe.
+        """
+        cache = root / f"{name}.npz"
+        arrays = _arrays(layout, root, cache, download)
+        splits = {}
+        for part in ("train", "test"):
+            labels = _files.check_labels(arrays[f"y_{part}"], layout.n_classes, cache)
+            splits[part] = Split(_files.averaged(arrays[f"x_{part}"], size), labels)
+        train, test = splits["train"], splits["test"]
+        if held_out:
+            out = _files.stratified(train.y, held_out, seed=seed)
+            train, test = train.take(np.delete(np.arange(len(train)), out)), train.take(out)
+        train, test = (
+            _files.shrink(train, n_train, seed=seed),
+            _files.shrink(test, n_test, seed=seed),
         )
-    return Dataset(name, train, test, class_names, {}, mean, std, note)
+        mean, std = _files.channel_statistics(train.x)
+        names = arrays.get("fine_names", np.arange(100)) if layout is _CIFAR100 else CIFAR10_NAMES
+        note = (
+            f"{layout.title}, official split: {len(train):,} training and {len(test):,} test "
+            "images."
+        )
+        if held_out:
+            note += (
+                " These test images are training images held out; the official ones were not read."
+            )
+        if size != SIDE:
+            note += f" Averaged to {size}x{size}."
+        if n_train is not None or n_test is not None:
+            note += f" A random part of it, drawn class by class with seed {seed}."
+        if len(arrays.get("reencoded_train", ())) or len(arrays.get("reencoded_test", ())):
+            note += (
+                f" In this copy {len(arrays['reencoded_train'])} training and "
+                f"{len(arrays['reencoded_test'])} test images of the whole set went through JPEG."
+            )
+        return Dataset(name, train, test, tuple(map(str, names)), {}, mean, std, note)
+
+    return load
+
+
+load_cifar10, load_cifar100 = _loader("cifar10", _CIFAR10), _loader("cifar100", _CIFAR100)
 
 
 def _arrays(layout: _Layout, root: Path, cache: Path, download: bool) -> dict[str, np.ndarray]:
     """The cache's arrays; makes the cache from the official files if it is not there."""
     if not cache.exists():
-        if not _folders(layout, root) and download:
-            torchvision_download(layout.torchvision, root)
-        write = _pack(layout, root)
-        write_cache(cache, write)
+        python = (root / layout.python_folder).is_dir() or download
+        binary = (root / layout.binary_folder).is_dir() or not python
+        write = _pack(layout, root) if binary else _by_torchvision(layout, root, download)
+        _files.write_cache(cache, write)
         return write
-    return read_cache(cache, {"x_train": 4, "y_train": 1, "x_test": 4, "y_test": 1})
+    return _files.read_cache(cache, {"x_train": 4, "y_train": 1, "x_test": 4, "y_test": 1})
 
 
-def _folders(layout: _Layout, root: Path) -> list[Path]:
-    folders = [root / layout.binary_folder, root / layout.python_folder]
-    return [folder for folder in folders if folder.is_dir()]
+def _by_torchvision(layout: _Layout, root: Path, download: bool) -> dict[str, np.ndarray]:
+    from kdfair_core.models._torchvision import import_torchvision
+
+    root.mkdir(parents=True, exist_ok=True)
+    make = getattr(import_torchvision().datasets, layout.torchvision)
+    arrays: dict[str, np.ndarray] = {}
+    for part in ("train", "test"):
+        try:
+            data = make(root, train=part == "train", download=download)
+        except RuntimeError as error:  # a file is not there, or not the official one
+            raise ValueError(
+                f"{root / layout.python_folder} is not {layout.title}'s Python version: {error}"
+            ) from error
+        arrays[f"x_{part}"] = data.data.transpose(0, 3, 1, 2)
+        arrays[f"y_{part}"] = np.array(data.targets, np.uint8)
+        if layout is _CIFAR100:
+            arrays["fine_names"] = np.array(data.classes)
+    return arrays
 
 
 def _pack(layout: _Layout, root: Path) -> dict[str, np.ndarray]:
-    folders = _folders(layout, root)
-    if not folders:
-        raise missing(
-            layout.title,
-            root / layout.binary_folder,
-            get=layout.archive,
-            size=layout.size,
-            where=f"{root / layout.binary_folder}, unpacked",
-            fetch=f'"{layout.torchvision.lower()}"',
-        )
-    folder = folders[0]
-    binary = folder.name == layout.binary_folder
+    folder = root / layout.binary_folder
     arrays: dict[str, np.ndarray] = {}
     for part, files in (("train", layout.train), ("test", layout.test)):
-        batches = []
-        for file in files:
-            path = folder / (f"{file}.bin" if binary else file)
+        paths = [folder / f"{file}.bin" for file in files]
+        for path in paths:
             if not path.is_file():
-                raise missing(
-                    f"A part of {layout.title}",
+                raise _files.missing(
+                    layout.title,
                     path,
                     get=layout.archive,
                     size=layout.size,
                     where=f"{folder}, unpacked",
+                    fetch=f'"{layout.torchvision.lower()}"',
                 )
-            batches.append(_read_binary(path, layout) if binary else _read_python(path, layout))
+        batches = [_read_binary(path, layout) for path in paths]
         arrays[f"x_{part}"] = np.concatenate([x for x, _ in batches])
         arrays[f"y_{part}"] = np.concatenate([y for _, y in batches])
     if layout is _CIFAR100:
-        arrays["fine_names"] = _fine_names(folder, binary)
+        arrays["fine_names"] = _fine_names(folder / "fine_label_names.txt")
     return arrays
 
 
@@ -224,67 +188,13 @@ def _read_binary(path: Path, layout: _Layout) -> tuple[np.ndarray, np.ndarray]:
         )
     records = raw.reshape(-1, record)
     labels = records[:, layout.label_bytes - 1]
-    check_labels(labels, layout.n_classes, path)
+    _files.check_labels(labels, layout.n_classes, path)
     return records[:, layout.label_bytes :].reshape(-1, 3, SIDE, SIDE), labels.copy()
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Admits what an array of bytes is made of, and nothing that could run code."""
-
-    _reconstruct = np.zeros(0).__reduce__()[0]
-
-    def find_class(self, module: str, name: str) -> Any:
-        if name == "_reconstruct" and module in (
-            "numpy.core.multiarray",
-            "numpy._core.multiarray",
-        ):
-            return self._reconstruct
-        if (module, name) == ("numpy", "ndarray"):
-            return np.ndarray
-        if (module, name) == ("numpy", "dtype"):
-            return np.dtype
-        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes for Python 2
-            return lambda text, encoding: text.encode("latin1")
-        raise pickle.UnpicklingError(f"{module}.{name} does not belong into a CIFAR file")
-
-
-def _unpickle(path: Path) -> dict[bytes, Any]:
-    try:
-        with open(path, "rb") as file:
-            content = _ArraysOnly(file, encoding="bytes").load()
-    except Exception as error:  # a damaged pickle raises nearly anything
-        raise ValueError(f"{path} is truncated or not a CIFAR file: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is not a CIFAR file: expected a dict, got {type(content)}")
-    return {k.encode() if isinstance(k, str) else k: v for k, v in content.items()}
-
-
-def _read_python(path: Path, layout: _Layout) -> tuple[np.ndarray, np.ndarray]:
-    batch = _unpickle(path)
-    images = batch.get(b"data")
-    labels = np.asarray(batch.get(layout.label_key, ()), np.int64)
-    if (
-        not isinstance(images, np.ndarray)
-        or images.dtype != np.uint8
-        or images.shape != (len(labels), PIXELS)
-    ):
-        raise ValueError(
-            f"{path} is not a batch of {layout.title}: expected b'data' as uint8 [n, {PIXELS}] and "
-            f"{layout.label_key!r} with n labels, got {sorted(batch)}"
-        )
-    check_labels(labels, layout.n_classes, path)
-    return images.reshape(-1, 3, SIDE, SIDE), labels.astype(np.uint8)
-
-
-def _fine_names(folder: Path, binary: bool) -> np.ndarray:
+def _fine_names(path: Path) -> np.ndarray:
     """Names of CIFAR-100's classes, or their numbers if the file with the names is not there."""
-    path = folder / ("fine_label_names.txt" if binary else "meta")
-    if not path.is_file():
-        return np.array([str(label) for label in range(100)])
-    if binary:
-        names = path.read_text().split()
-    else:
-        names = [name.decode() for name in _unpickle(path).get(b"fine_label_names", ())]
+    names = path.read_text().split() if path.is_file() else [str(label) for label in range(100)]
     if len(names) != 100:
         raise ValueError(f"{path} names {len(names)} classes; expected 100")
     return np.array(names)

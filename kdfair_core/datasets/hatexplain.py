@@ -7,7 +7,7 @@ Label: each of three annotators calls a post hateful, offensive or normal. As in
 two are one class, toxic; the majority decides. Posts on which all three differ are undecided; the
 official split leaves them out, and so does this.
 
-Groups: for each attribute, whether a post refers to it. It does when at least ``min_annotators``
+Groups: for each attribute, whether a post refers to it. It does when at least two of the three
 annotators name one of its target communities (:data:`TARGETS`, the paper's categories). Where an
 annotator's targets are not in the file, the group is unknown.
 """
@@ -15,7 +15,6 @@ annotator's targets are not in the file, the group is unknown.
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -36,38 +35,16 @@ TARGETS: dict[str, frozenset[str]] = {
 }
 """Target communities of each attribute; "Homosexual" is what the file calls the paper's "Gay"."""
 
+MIN_ANNOTATORS = 2
+"""How many of the three must name a community, for a post to refer to its group."""
+
 SOURCE = "https://github.com/hate-alert/HateXplain/tree/master/Data"
 
 
 def load(
-    *,
-    root: Path,
-    min_annotators: int = 2,
-    vocabulary: str | os.PathLike[str] | None = None,
-    max_length: int = 128,
-    n_train: int | None = None,
-    n_test: int | None = None,
-    seed: int = 0,
+    *, root: Path, n_train: int | None = None, n_test: int | None = None, seed: int = 0
 ) -> Dataset:
-    """HateXplain: is a post toxic?
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data sets.
-    min_annotators : int
-        How many of the three annotators must name a community, 1 to 3.
-    vocabulary : path, optional
-        WordPiece vocab.txt; by default that of bert-base-uncased.
-    max_length : int
-        Tokens after which a post is cut.
-    n_train, n_test : int, optional
-        Keep so many random posts, with the labels' own shares; all by default.
-    seed : int
-        Of that choice.
-    """
-    if min_annotators not in (1, 2, 3):
-        raise ValueError(f"min_annotators must be 1, 2 or 3, got {min_annotators}")
+    """HateXplain: is a post toxic?"""
     folder = root / "hatexplain"
     posts, divisions = (_read(folder / f"{name}.json") for name in ("dataset", "post_id_divisions"))
     splits = {}
@@ -76,14 +53,10 @@ def load(
         chosen = [post for post in chosen if _label(post, folder) is not None]
         if not chosen:
             raise ValueError(f"{folder / 'post_id_divisions.json'} has no posts for {part!r}")
-        x = tokenize(
-            [" ".join(post["post_tokens"]) for post in chosen],
-            vocabulary=vocabulary,
-            max_length=max_length,
-        )
+        x = tokenize([" ".join(post["post_tokens"]) for post in chosen])
         y = np.array([_label(post, folder) for post in chosen], np.int64)
         groups = {
-            name: np.array([refers(post, targets, min_annotators) for post in chosen], np.int16)
+            name: np.array([refers(post, targets) for post in chosen], np.int16)
             for name, targets in TARGETS.items()
         }
         splits[part] = shrink(Split(x, y, groups), n, seed=seed)
@@ -103,18 +76,18 @@ def load(
         note=(
             f"HateXplain, official split: {len(train):,} training and {len(test):,} test posts, "
             "validation unused. Hateful and offensive posts are one class, toxic, by majority; a "
-            f"post refers to a group when at least {min_annotators} of 3 annotators name it."
+            f"post refers to a group when at least {MIN_ANNOTATORS} of 3 annotators name it."
             + (f" For {unknown:,} training posts the targets are unknown." if unknown else "")
         ),
     )
 
 
-def refers(post: dict[str, Any], targets: frozenset[str], min_annotators: int) -> int:
+def refers(post: dict[str, Any], targets: frozenset[str]) -> int:
     """1 if enough annotators name one of the targets, 0 if not, -1 if that is not known."""
     named = [annotator.get("target") for annotator in post["annotators"]]
     if any(target is None for target in named):
         return -1
-    return int(sum(bool(targets & set(target)) for target in named) >= min_annotators)
+    return int(sum(bool(targets & set(target)) for target in named) >= MIN_ANNOTATORS)
 
 
 def _label(post: dict[str, Any], folder: Path) -> int | None:

@@ -30,17 +30,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # cu
 def load_tiny(
     *, root: Path, n_train: int | None = None, n_test: int | None = None, seed: int = 0
 ) -> Dataset:
-    """Tiny ImageNet, whole or a part.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data sets.
-    n_train, n_test : int, optional
-        Keep so many random examples, with equal shares of the classes; all by default.
-    seed : int
-        Of that choice.
-    """
+    """Tiny ImageNet, whole or a part."""
     folder = root / "tiny-imagenet-200"
     wanted = ("wnids.txt", "words.txt", "train", "val/val_annotations.txt", "val/images")
     for name in wanted:

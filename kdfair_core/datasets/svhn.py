@@ -12,16 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy import io
 
-from kdfair_core.datasets import Dataset, Split
-from kdfair_core.datasets._files import (
-    channel_statistics,
-    check_labels,
-    missing,
-    read_cache,
-    shrink,
-    torchvision_download,
-    write_cache,
-)
+from kdfair_core.datasets import Dataset, Split, _files
 
 
 def load(
@@ -32,33 +23,21 @@ def load(
     n_test: int | None = None,
     seed: int = 0,
 ) -> Dataset:
-    """SVHN, whole or a part.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data sets.
-    download : bool
-        Let torchvision fetch it if it is not there.
-    n_train, n_test : int, optional
-        Keep so many random examples, with the classes' own shares; all by default.
-    seed : int
-        Of that choice.
-    """
+    """SVHN, whole or a part."""
     cache = root / "svhn.npz"
     if cache.exists():
-        arrays = read_cache(cache, {"x_train": 4, "y_train": 1, "x_test": 4, "y_test": 1})
+        arrays = _files.read_cache(cache, {"x_train": 4, "y_train": 1, "x_test": 4, "y_test": 1})
     else:
         arrays = {}
         for part in ("train", "test"):
             arrays[f"x_{part}"], arrays[f"y_{part}"] = _read(root, part, download)
-        write_cache(cache, arrays)
+        _files.write_cache(cache, arrays)
     splits = {}
     for part, n in (("train", n_train), ("test", n_test)):
-        labels = check_labels(arrays[f"y_{part}"], 10, cache)
-        splits[part] = shrink(Split(arrays[f"x_{part}"], labels), n, seed=seed)
+        labels = _files.check_labels(arrays[f"y_{part}"], 10, cache)
+        splits[part] = _files.shrink(Split(arrays[f"x_{part}"], labels), n, seed=seed)
     train, test = splits["train"], splits["test"]
-    mean, std = channel_statistics(train.x)
+    mean, std = _files.channel_statistics(train.x)
     note = f"SVHN, cropped digits: {len(train):,} training and {len(test):,} test images, no extra."
     if n_train is not None or n_test is not None:
         note += f" A random part of it, drawn class by class with seed {seed}."
@@ -69,10 +48,10 @@ def _read(root: Path, part: str, download: bool) -> tuple[np.ndarray, np.ndarray
     """Images uint8 [n, 3, 32, 32] and labels uint8 [n] of one official file."""
     name = f"{part}_32x32.mat"
     if download and not any((folder / name).is_file() for folder in (root / "svhn", root)):
-        torchvision_download("SVHN", root / "svhn", split=part)
+        _files.torchvision_download("SVHN", root / "svhn", split=part)
     path = next((f / name for f in (root / "svhn", root) if (f / name).is_file()), None)
     if path is None:
-        raise missing(
+        raise _files.missing(
             "SVHN",
             root / "svhn" / name,
             get=f"http://ufldl.stanford.edu/housenumbers/{name}",

@@ -64,13 +64,7 @@ class Tokens:
 
 
 def find_vocabulary() -> Path:
-    """``vocab.txt`` of bert-base-uncased from an installed package, without importing it.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the package is not installed.
-    """
+    """``vocab.txt`` of bert-base-uncased from an installed package, without importing it."""
     spec = importlib.util.find_spec(PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder) / "model" / "vocab.txt"
@@ -83,20 +77,12 @@ def find_vocabulary() -> Path:
 
 
 def tokenize(
-    texts: Sequence[str],
-    *,
-    vocabulary: str | os.PathLike[str] | None = None,
-    max_length: int = 128,
+    texts: Sequence[str], *, vocabulary: str | os.PathLike[str] | None = None, max_length: int = 128
 ) -> Tokens:
     """Lower-cased WordPiece ids, between [CLS] and [SEP], as BERT (uncased) reads them.
 
-    Parameters
-    ----------
-    texts : sequence of str
-    vocabulary : path, optional
-        A vocab.txt; by default that of bert-base-uncased.
-    max_length : int
-        Longer texts are cut; [CLS] and [SEP] count.
+    ``vocabulary`` is a vocab.txt, by default that of bert-base-uncased; texts of more than
+    ``max_length`` tokens are cut ([CLS] and [SEP] count).
     """
     from tokenizers import BertWordPieceTokenizer
 

@@ -166,14 +166,8 @@ def render(
 ) -> np.ndarray:
     """One image: uint8 ``[3, size, size]``.
 
-    Parameters
-    ----------
-    shape, texture, color : int
-        Positions in :data:`SHAPES`, :data:`TEXTURES` and :data:`COLORS`.
-    size : int
-        Pixels of a side of the canvas.
-    rng : numpy.random.Generator
-        Gives rotations, position and phase.
+    Shape, texture and color are positions in :data:`SHAPES`, :data:`TEXTURES` and :data:`COLORS`;
+    ``rng`` gives rotations, position and phase.
     """
     turn, texture_turn = rng.integers(-45, 45, 2)
     mask = _turned_shape(shape, int(turn), size)
@@ -211,15 +205,7 @@ def render(
 def make(
     n: int, *, size: int = 64, seed: int = 0, split: str = "train"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The first n images of a split.
-
-    Parameters
-    ----------
-    n : int
-    size : int
-        Pixels of a side of the canvas, at least 32.
-    seed : int
-    split : {"train", "test"}
+    """The first n images of a split, "train" or "test", at ``size`` pixels a side (32 or more).
 
     Returns
     -------
@@ -271,14 +257,7 @@ def load(
 ) -> Dataset:
     """Trifeature with shape as the label, color and texture as the attributes.
 
-    Parameters
-    ----------
-    root : ignored
-        Nothing is read.
-    size : int
-        Pixels of a side of the canvas; the recipe's is 224.
-    n_train, n_test : int
-    seed : int
+    Nothing is read. ``size`` is that of the canvas in pixels a side; the recipe's is 224.
     """
     splits = []
     n_train, n_test = asked.count("n_train", n_train), asked.count("n_test", n_test)
@@ -313,27 +292,3 @@ def load(
         std=tuple(float(s) for s in some.std((0, 2, 3))),
         note=note,
     )
-
-
-def contact_sheet(size: int = 64, *, seed: int = 0) -> np.ndarray:
-    """Every shape (row) in every texture (column), colors along the diagonals.
-
-    Parameters
-    ----------
-    size : int
-        Pixels of a side of one image.
-    seed : int
-
-    Returns
-    -------
-    ndarray of uint8, [10 * (size + 2), 10 * (size + 2), 3]
-    """
-    cell = size + 2
-    sheet = np.full((10 * cell, 10 * cell, 3), 255, np.uint8)
-    for shape in range(10):
-        for texture in range(10):
-            rng = np.random.default_rng([seed, len(_SPLITS), shape, texture])
-            image = render(shape, texture, (shape + texture) % 10, size=size, rng=rng)
-            top, left = shape * cell + 1, texture * cell + 1
-            sheet[top : top + size, left : left + size] = image.transpose(1, 2, 0)
-    return sheet

@@ -15,29 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
-from kdfair_core.datasets import Dataset, Split
-from kdfair_core.datasets._files import (
-    averaged,
-    channel_statistics,
-    missing,
-    read_cache,
-    shrink,
-    write_cache,
-)
+from kdfair_core.datasets import Dataset, Split, _files
 from kdfair_core.datasets._images import ImageFiles
 
 GENDERS = ("male", "female")  # codes 0 and 1 of the file names
 ETHNICITIES = ("white", "black", "asian", "indian", "other")  # 0 to 4
 SIDE = 64
+THRESHOLD = 30  # years from which the label is 1
+TEST_SHARE = 0.2
 
 
 def load(
     *,
     root: Path,
     size: int = SIDE,
-    threshold: int = 30,
-    test_share: float = 0.2,
-    split_seed: int = 0,
     n_train: int | None = None,
     n_test: int | None = None,
     seed: int = 0,
@@ -46,54 +37,40 @@ def load(
 
     Parameters
     ----------
-    root : Path
-        Folder of the data sets.
     size : int
         Pixels of a side: 64, or 32 or 16 by averaging.
-    threshold : int
-        Age in years from which the label is 1.
-    test_share : float
-        Share of the faces that are test examples.
-    split_seed : int
-        Of the split into training and test.
-    n_train, n_test : int, optional
-        Keep so many random examples of each, with the labels' own shares; all by default.
-    seed : int
-        Of that choice.
     """
     if size not in (16, 32, 64):
         raise ValueError(f"size of UTKFace must be 16, 32 or 64, got {size}")
-    if not 0 < test_share < 1:
-        raise ValueError(f"test_share must lie between 0 and 1, got {test_share}")
     cache = root / "utkface.npz"
     if cache.exists():
-        arrays = read_cache(cache, {"x": 4, "age": 1, "gender": 1, "ethnicity": 1})
+        arrays = _files.read_cache(cache, {"x": 4, "age": 1, "gender": 1, "ethnicity": 1})
     else:
         arrays = _pack(root)
-        write_cache(cache, arrays)
-    x = averaged(arrays["x"], size)
-    y = (arrays["age"] >= threshold).astype(np.int64)
+        _files.write_cache(cache, arrays)
+    x = _files.averaged(arrays["x"], size)
+    y = (arrays["age"] >= THRESHOLD).astype(np.int64)
     groups = {
         "gender": _codes(arrays["gender"], GENDERS, cache),
         "ethnicity": _codes(arrays["ethnicity"], ETHNICITIES, cache),
     }
     whole = Split(x, y, groups)
-    order = np.random.default_rng(split_seed).permutation(len(whole))
-    n_held_out = round(len(whole) * test_share)
-    test = shrink(whole.take(np.sort(order[:n_held_out])), n_test, seed=seed)
-    train = shrink(whole.take(np.sort(order[n_held_out:])), n_train, seed=seed)
-    mean, std = channel_statistics(train.x)
+    order = np.random.default_rng(0).permutation(len(whole))
+    n_held_out = round(len(whole) * TEST_SHARE)
+    test = _files.shrink(whole.take(np.sort(order[:n_held_out])), n_test, seed=seed)
+    train = _files.shrink(whole.take(np.sort(order[n_held_out:])), n_train, seed=seed)
+    mean, std = _files.channel_statistics(train.x)
     return Dataset(
         name="utkface",
         train=train,
         test=test,
-        class_names=(f"under {threshold}", f"{threshold} or over"),
+        class_names=(f"under {THRESHOLD}", f"{THRESHOLD} or over"),
         group_names={"gender": GENDERS, "ethnicity": ETHNICITIES},
         mean=mean,
         std=std,
         note=(
             f"UTKFace, aligned and cropped, at {size}x{size}: {len(train):,} training and "
-            f"{len(test):,} test faces of a random split with seed {split_seed}. Age, gender and "
+            f"{len(test):,} test faces of a random split with seed 0. Age, gender and "
             "ethnicity are estimates by others, not what the persons would say of themselves."
         ),
     )
@@ -111,7 +88,7 @@ def _pack(root: Path) -> dict[str, np.ndarray]:
     """Images and annotations; files whose names do not carry all three (a few) are left out."""
     folder = root / "UTKFace"
     if not folder.is_dir():
-        raise missing(
+        raise _files.missing(
             "UTKFace",
             folder,
             get="the aligned and cropped faces (UTKFace.tar.gz) from "

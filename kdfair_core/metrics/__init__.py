@@ -6,8 +6,8 @@ differences are fractions. Most group metrics are functions of one table,
 once.
 """
 
-from kdfair_core.metrics._checks import UndefinedMetricWarning
 from kdfair_core.metrics.bootstrap import bootstrap_interval
+from kdfair_core.metrics.checks import UndefinedMetricWarning
 from kdfair_core.metrics.classes import (
     accuracy_from_counts,
     affected_classes,
@@ -22,7 +22,6 @@ from kdfair_core.metrics.fairness import (
     dpd_from_counts,
     eod_from_counts,
     equalized_odds_difference,
-    group_rates,
 )
 from kdfair_core.metrics.individual import (
     Pairs,
@@ -30,19 +29,15 @@ from kdfair_core.metrics.individual import (
     sample_pairs,
     unfairness_over_pairs,
 )
-from kdfair_core.metrics.intervals import FairnessBootstrap
-from kdfair_core.metrics.significance import Chance, benjamini_hochberg, chance_count, welch
+from kdfair_core.metrics.significance import benjamini_hochberg, welch
 
 __all__ = [
-    "Chance",
-    "FairnessBootstrap",
     "Pairs",
     "UndefinedMetricWarning",
     "accuracy_from_counts",
     "affected_classes",
     "benjamini_hochberg",
     "bootstrap_interval",
-    "chance_count",
     "class_accuracy",
     "class_accuracy_from_counts",
     "demographic_parity_difference",
@@ -51,7 +46,6 @@ __all__ = [
     "eod_from_counts",
     "equalized_odds_difference",
     "group_counts",
-    "group_rates",
     "individual_unfairness",
     "relative_class_accuracy",
     "sample_pairs",

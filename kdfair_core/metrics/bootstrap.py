@@ -1,7 +1,6 @@
 """Intervals for metrics of one count table, over the choice of test examples.
 
-For several runs on the same examples, for seeds, and for differences between models, see
-:mod:`kdfair_core.metrics.intervals`.
+Over seeds too, and for differences between models, the audit has ``FairnessBootstrap``.
 """
 
 from __future__ import annotations
@@ -29,6 +28,9 @@ from kdfair_core.metrics.maxmin import Simulator, max_min_interval, nothing_seen
 Array = NDArray[Any]
 Metric = Callable[[Array], Any]
 
+N_BOOT = 1000
+"""Resamples, unless told."""
+
 # How a max-min metric is made of group rates [..., group, class].
 RATES: dict[str, Callable[[Array], tuple[Array, ...]]] = {
     "dpd": lambda counts: (selection_rates(counts),),
@@ -37,10 +39,7 @@ RATES: dict[str, Callable[[Array], tuple[Array, ...]]] = {
 # How many examples are behind each of these rates.
 EXAMPLES: dict[str, Callable[[Array], tuple[Array, ...]]] = {
     "dpd": lambda counts: (np.broadcast_to(counts.sum((1, 2))[:, None], counts.shape[:2]),),
-    "eod": lambda counts: (
-        counts.sum(axis=2),
-        counts.sum((1, 2))[:, None] - counts.sum(axis=2),
-    ),
+    "eod": lambda counts: (counts.sum(axis=2), counts.sum((1, 2))[:, None] - counts.sum(axis=2)),
 }
 ALIASES: dict[Any, str] = {
     "demographic_parity_difference": "dpd",
@@ -54,12 +53,7 @@ ALIASES: dict[Any, str] = {
 
 
 def bootstrap_interval(
-    counts: ArrayLike,
-    metric: str | Metric,
-    *,
-    n_boot: int = 1000,
-    level: float = 0.95,
-    seed: int,
+    counts: ArrayLike, metric: str | Metric, *, n_boot: int = N_BOOT, level: float = 0.95, seed: int
 ) -> tuple[Any, Any]:
     """Interval for a metric of a count table, over the choice of test examples.
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kdfair_core import asked
-from kdfair_core.metrics._checks import as_groups, as_labels, as_n_classes, as_weights, same_length
+from kdfair_core.metrics.checks import as_groups, as_labels, as_n_classes, as_weights, same_length
 
 
 def group_counts(

@@ -15,11 +15,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from kdfair_core.asked import shown as as_shown
-from kdfair_core.metrics._checks import (
+from kdfair_core.metrics.checks import (
     UndefinedMetricWarning,
     as_groups,
     as_labels,
@@ -95,14 +94,11 @@ def dpd_from_counts(
 ) -> Array:
     """Demographic parity difference of count tables ``[..., group, label, prediction]``.
 
-    Returns
-    -------
-    float array [...]
-        One value a table: equation (1) for two classes, Algorithm 1 for more.
+    A float a table ``[...]``: equation (1) for two classes, Algorithm 1 for more.
     """
     rates = selection_rates(as_counts(counts))
     _warn_undefined({"rate of predictions": rates}, group_names, class_names)
-    return class_mean(spread(rates))
+    return spread(rates).mean(axis=-1)
 
 
 def eod_from_counts(
@@ -113,49 +109,13 @@ def eod_from_counts(
 ) -> Array:
     """Equalized odds difference of count tables ``[..., group, label, prediction]``.
 
-    Returns
-    -------
-    float array [...]
-        One value a table: equation (4) for two classes, Algorithm 1 for more.
+    A float a table ``[...]``: equation (4) for two classes, Algorithm 1 for more.
     """
     tpr, fpr = odds_rates(as_counts(counts))
     _warn_undefined(
         {"true positive rate": tpr, "false positive rate": fpr}, group_names, class_names
     )
-    return class_mean(np.maximum(spread(tpr), spread(fpr)))
-
-
-def group_rates(
-    counts: ArrayLike,
-    *,
-    group_names: Sequence[Any] | None = None,
-    class_names: Sequence[Any] | None = None,
-) -> pd.DataFrame:
-    """Rates of each group for one count table: DPD and EOD are their largest differences.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a class and group: ``class``, ``group``, ``n``, ``selection_rate``, ``tpr``,
-        ``fpr``; undefined rates are NaN. Of two classes only class 1 is listed.
-    """
-    table = as_counts(counts)
-    if table.ndim != 3:
-        raise ValueError(f"counts has shape {table.shape}; expected [group, label, prediction]")
-    selection, (tpr, fpr) = selection_rates(table), odds_rates(table)
-    first = table.shape[-1] - selection.shape[-1]
-    classes = list(class_names or range(table.shape[-1]))[first:]
-    groups = list(group_names or range(table.shape[0]))
-    return pd.DataFrame(
-        {
-            "class": np.repeat(np.array(classes, dtype=object), len(groups)),
-            "group": np.tile(np.array(groups, dtype=object), len(classes)),
-            "n": np.tile(table.sum(axis=(1, 2)), len(classes)),
-            "selection_rate": selection.T.ravel(),
-            "tpr": tpr.T.ravel(),
-            "fpr": fpr.T.ravel(),
-        }
-    )
+    return np.maximum(spread(tpr), spread(fpr)).mean(axis=-1)
 
 
 def selection_rates(table: Array) -> Array:
@@ -178,17 +138,13 @@ def odds_rates(table: Array) -> tuple[Array, Array]:
 def spread(rates: Array) -> Array:
     """Largest minus smallest over groups: ``[..., group, class]`` to ``[..., class]``.
 
-    Groups whose rate is NaN are left out; with fewer than two left the answer is NaN.
+    Groups whose rate is NaN are left out; with fewer than two left the answer is NaN, and so is the
+    mean over classes (Algorithm 1).
     """
     high = np.fmax.reduce(rates, axis=-2)
     low = np.fmin.reduce(rates, axis=-2)
     enough = np.count_nonzero(~np.isnan(rates), axis=-2) >= 2
     return np.where(enough, high - low, np.nan)
-
-
-def class_mean(differences: Array) -> Array:
-    """Mean over the last axis, the classes (Algorithm 1); NaN if any class is undefined."""
-    return differences.mean(axis=-1)
 
 
 def _positive_classes(rates: Array) -> Array:
@@ -236,9 +192,7 @@ def _table(
 
 
 def _warn_undefined(
-    rates: dict[str, Array],
-    group_names: Sequence[Any] | None,
-    class_names: Sequence[Any] | None,
+    rates: dict[str, Array], group_names: Sequence[Any] | None, class_names: Sequence[Any] | None
 ) -> None:
     """Name each rate that is undefined, its groups and, with more than two classes, its class."""
     n_groups = next(iter(rates.values())).shape[-2]

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kdfair_core import asked
-from kdfair_core.metrics._checks import UndefinedMetricWarning
+from kdfair_core.metrics.checks import UndefinedMetricWarning
 
 Floats = NDArray[np.float64]
 Distance = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
@@ -94,18 +94,10 @@ def individual_unfairness(
 
 
 def unfairness_over_pairs(scores: ArrayLike, pairs: Pairs) -> Floats:
-    """:func:`individual_unfairness` of many runs over the same pairs.
+    """:func:`individual_unfairness` of many runs over the same pairs (of :func:`sample_pairs`).
 
-    Parameters
-    ----------
-    scores : float array [run, example] or [run, example, class]
-    pairs : Pairs
-        From :func:`sample_pairs`.
-
-    Returns
-    -------
-    float array [run]
-        NaN if there are no pairs.
+    ``scores`` are ``[run, example]`` or ``[run, example, class]``; gives floats ``[run]``, NaN if
+    there are no pairs.
     """
     runs = np.asarray(scores)
     if runs.ndim not in (2, 3):

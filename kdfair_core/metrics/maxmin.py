@@ -16,7 +16,6 @@ averaged over runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,16 +91,10 @@ class Simulator:
 
 
 def max_min_interval(simulate: Simulator, *, level: float, unseen: float = 0.0) -> MaxMin:
-    """Interval by test inversion.
+    """Interval at a confidence level by test inversion.
 
-    Parameters
-    ----------
-    simulate : Simulator
-    level : float
-        Confidence level.
-    unseen : float
-        Upper end where neither the observed nor any resampled rates differ, so that the bootstrap
-        knows no noise: see :func:`nothing_seen`.
+    ``unseen`` is its upper end where neither the observed nor any resampled rates differ, so that
+    the bootstrap knows no noise: see :func:`nothing_seen`.
     """
     value, tail = simulate.value, (1 - level) / 2
     if np.isnan(value):
@@ -131,37 +124,13 @@ def max_min_interval(simulate: Simulator, *, level: float, unseen: float = 0.0) 
     return MaxMin(value, low, max(low, high), chance, corrected)
 
 
-def bias_correction(simulate: Simulator) -> Callable[[Any], Any]:
-    """The function that takes the bias out of a max-min: value to median-unbiased estimate.
-
-    It gives the true difference under which a value would be the median; 0 for values that equal
-    groups exceed half of the time.
-    """
-    scale = max(simulate.value, float(np.median(simulate(0.0))))
-    if simulate.value == 0 or scale == 0:
-        return lambda value: np.asarray(value, dtype=float)
-    truths = CANDIDATES[CANDIDATES <= 2] * scale
-    medians = np.array([np.median(simulate(truth / simulate.value)) for truth in truths])
-    medians = np.maximum.accumulate(medians)
-
-    def correct(value: Any) -> Any:
-        inside = np.interp(value, medians, truths)
-        return inside + np.maximum(np.asarray(value) - medians[-1], 0.0)
-
-    return correct
-
-
 def nothing_seen(examples: Array, level: float) -> float:
     """Upper limit of a largest difference when every rate is 0, or every rate is 1.
 
     The exact binomial limit ("rule of three") for a difference that sits in the smallest group of
     each class: with m examples in these groups together and no exception among them, the
-    difference, averaged over classes, is below ``1 - tail ** (1 / m)``.
-
-    Parameters
-    ----------
-    examples : float array [group, class]
-        Examples behind each rate.
+    difference, averaged over classes, is below ``1 - tail ** (1 / m)``. ``examples`` behind each
+    rate are ``[group, class]``.
     """
     smallest = np.where(examples > 0, examples, np.inf).min(axis=0)
     m = smallest[np.isfinite(smallest)].sum()
@@ -171,16 +140,10 @@ def nothing_seen(examples: Array, level: float) -> float:
 def rescaled(rates: Array, factor: float) -> Array:
     """The group rates nearest to the given ones whose largest difference is ``factor`` as large.
 
-    Nearest by least squares. To narrow them, the largest and smallest rates move to common bounds
-    and those in between stay, so that noise in the observed rates is not mistaken for differences;
-    to widen them, only the largest and the smallest move.
-
-    Parameters
-    ----------
-    rates : float array [run, group, class]
-        NaN where undefined, and so in the answer.
-    factor : float
-        From 0, where all rates of a class are equal.
+    Nearest by least squares. To narrow them (from factor 0, where all rates of a class are equal),
+    the largest and smallest rates move to common bounds and those in between stay, so that noise in
+    the observed rates is not mistaken for differences; to widen them, only the largest and the
+    smallest move. Rates are ``[run, group, class]``; NaN where undefined, and so in the answer.
     """
     top, bottom = np.fmax.reduce(rates, axis=1), np.fmin.reduce(rates, axis=1)
     width = top - bottom

@@ -1,4 +1,4 @@
-"""Welch's t-test on whole arrays at once; what testing many classes does, and its correction."""
+"""Welch's t-test on whole arrays at once; the correction for testing many classes."""
 
 from __future__ import annotations
 
@@ -67,61 +67,15 @@ def welch_from_moments(a: Moments, b: Moments) -> tuple[Floats, Floats, Floats]:
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     """Adjusted p-values that bound the false discovery rate (Benjamini and Hochberg 1995).
 
-    Parameters
-    ----------
-    p_values : float array [test]
-        NaN marks what was not tested; it stays NaN and does not count as a test.
-
-    Returns
-    -------
-    float array [test]
-        Rejecting those at most ``q`` keeps the expected share of false rejections among all
-        rejections at ``q``, for independent and positively dependent tests.
+    Of p-values ``[test]``; NaN marks what was not tested, stays NaN and does not count as a test.
+    Rejecting those at most ``q`` keeps the expected share of false rejections among all rejections
+    at ``q``, for independent and positively dependent tests.
     """
     p = asked.floats("p_values", p_values)
     if p.ndim != 1:
         raise ValueError(f"p_values has shape {p.shape}; expected [test]")
     adjusted = np.full(p.shape, np.nan)
-    tested = np.flatnonzero(~np.isnan(p))
-    order = tested[np.argsort(p[tested], kind="stable")]
-    m = len(order)
-    scaled = p[order] * m / np.arange(1, m + 1)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    tested = ~np.isnan(p)
+    if tested.any():
+        adjusted[tested] = stats.false_discovery_control(p[tested])
     return adjusted
-
-
-class Chance(NamedTuple):
-    """Number of significant classes if nothing differs: central interval and mean."""
-
-    low: int
-    mean: float
-    high: int
-
-
-def chance_count(n_classes: int, level: float = 0.05, *, confidence: float = 0.95) -> Chance:
-    """How many of ``n_classes`` independent tests are significant if nothing differs.
-
-    Parameters
-    ----------
-    n_classes : int
-    level : float
-        Level of each test.
-    confidence : float
-        The interval holds the count with at least this probability; its ends are quantiles of the
-        binomial distribution, with equal tails.
-
-    Returns
-    -------
-    Chance
-        ``low``, ``mean``, ``high``.
-
-    Raises
-    ------
-    ValueError
-        For a negative number of classes, or a level or confidence outside (0, 1).
-    """
-    n_classes = asked.count("n_classes", n_classes, 0)
-    level, confidence = asked.share("level", level), asked.share("confidence", confidence)
-    tail = (1 - confidence) / 2
-    low, high = stats.binom.ppf([tail, 1 - tail], n_classes, level)
-    return Chance(max(int(low), 0), n_classes * level, max(int(high), 0))

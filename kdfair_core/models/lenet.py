@@ -18,20 +18,7 @@ from kdfair_core.models.stack import Stack
 
 
 class LeNet5(nn.Module):
-    """LeNet-5 for color images.
-
-    Parameters
-    ----------
-    n_classes : int
-        Number of logits.
-    in_shape : tuple of int
-        Channels, height and width; at least 16 pixels either way.
-
-    Raises
-    ------
-    ValueError
-        If the image is too small for two 5x5 convolutions and two poolings.
-    """
+    """LeNet-5 for color images: ``in_shape`` is channels, height and width, 16 pixels or more."""
 
     def __init__(self, n_classes: int, in_shape: tuple[int, int, int] = (3, 32, 32)) -> None:
         super().__init__()

@@ -38,22 +38,7 @@ class Block(nn.Module):
 
 
 class SmallResNet(nn.Module):
-    """A ResNet of depth 6n + 2 for images of a few dozen pixels.
-
-    Parameters
-    ----------
-    depth : int
-        20, 32, 44, 56, ...: 6n + 2.
-    n_classes : int
-        Number of logits.
-    channels_in : int
-        Channels of the image.
-
-    Raises
-    ------
-    ValueError
-        If depth is not 6n + 2.
-    """
+    """A ResNet of depth 6n + 2 (20, 32, 44, 56, ...) for images of a few dozen pixels."""
 
     def __init__(self, depth: int, n_classes: int, channels_in: int = 3) -> None:
         super().__init__()
@@ -84,14 +69,8 @@ class StackedSmallResNet(Stack):
     """Several small ResNets of one shape as one program (see :class:`Stack`).
 
     Every convolution is a grouped one. Those that change width would fall off cuDNN's fast path,
-    which wants as many channels out as in: there, each is two convolutions, for either half of the
-    outputs.
-
-    Parameters
-    ----------
-    networks : sequence of SmallResNet
-    halved : bool
-        Whether to halve the convolutions that change width: on a GPU.
+    which wants as many channels out as in: ``halved``, for a GPU, makes each two convolutions, for
+    either half of the outputs.
     """
 
     def __init__(self, networks: Sequence[SmallResNet], *, halved: bool = False) -> None:

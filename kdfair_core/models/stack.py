@@ -6,7 +6,7 @@ alone; a network that diverges takes no other down.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,58 +15,55 @@ from torch import Tensor, nn
 class Stack(nn.Module):
     """What stacks share: their layout, and the way from and to the networks' own tensors.
 
-    Convolutions, normalizations and their buffers lie one network after another along the first
-    axis, as grouped convolutions want them; layers whose name begins with "linear" lie
-    ``[network, in, out]``, as batched matrix products do.
-
-    Parameters
-    ----------
-    networks : sequence of Module
-        Networks of one type and shape; their weights are copied.
+    The weights of networks of one type and shape are copied. Convolutions, normalizations and their
+    buffers lie one network after another along the first axis, as grouped convolutions want them;
+    layers whose name begins with "linear" lie ``[network, in, out]``, as batched matrix products
+    do.
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         super().__init__()
         self.size = len(networks)
-        states = [network.state_dict() for network in networks]
-        trained = {name for name, _ in networks[0].named_parameters()}
-        for member, first in states[0].items():
-            name = self.stack_name(member)
-            values = [state[member] for state in states]
-            value = self.joined(name, values) if first.dim() else first.clone()
-            if member in trained:
+        trained = {_stack_name(name) for name, _ in networks[0].named_parameters()}
+        for name, value in self.joined([network.state_dict() for network in networks]).items():
+            if name in trained:
                 self.register_parameter(name, nn.Parameter(value))
             else:
                 self.register_buffer(name, value)
 
-    @staticmethod
-    def stack_name(member: str) -> str:
-        """The stack's name of what a network of it calls ``member``: "conv1__weight"."""
-        return member.replace(".", "__")
-
-    @staticmethod
-    def member_name(name: str) -> str:
-        """What a network of the stack calls its share of ``name``: "conv1.weight"."""
-        return name.replace("__", ".")
-
     def split(self, name: str, value: Tensor) -> list[Tensor]:
         """Each network's share of a tensor laid out as the stack's parameter ``name``."""
+        if not value.dim():
+            return [value] * self.size
         if not name.startswith("linear"):
             return list(value.chunk(self.size))
         return [share.T if name.endswith("weight") else share[0] for share in value]
 
-    def joined(self, name: str, values: Sequence[Tensor]) -> Tensor:
-        """What :meth:`split` takes apart, from each network's share."""
-        values = [value.detach() for value in values]
-        if not name.startswith("linear"):
-            return torch.cat(list(values))
-        return torch.stack([v.T if name.endswith("weight") else v[None] for v in values])
+    def shares(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+        """Tensors by the stack's names ("conv1__weight"), as each network has and calls them
+        ("conv1.weight")."""
+        split = {name.replace("__", "."): self.split(name, v) for name, v in tensors.items()}
+        return [{name: values[i] for name, values in split.items()} for i in range(self.size)]
 
-    @torch.no_grad()
+    def joined(self, shares: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """What :meth:`shares` takes apart."""
+        return {
+            _stack_name(m): _join(m, [share[m].detach() for share in shares]) for m in shares[0]
+        }
+
     def copy_to(self, networks: Sequence[nn.Module]) -> None:
         """Write the weights back into separate networks, in the order they were given."""
-        states = [network.state_dict() for network in networks]
-        for name, value in self.state_dict().items():
-            shares = self.split(name, value) if value.dim() else [value] * self.size
-            for state, share in zip(states, shares, strict=True):
-                state[self.member_name(name)].copy_(share)
+        for network, share in zip(networks, self.shares(self.state_dict()), strict=True):
+            network.load_state_dict(share)
+
+
+def _stack_name(member: str) -> str:
+    return member.replace(".", "__")
+
+
+def _join(name: str, values: list[Tensor]) -> Tensor:
+    if not values[0].dim():
+        return values[0].clone()
+    if not name.startswith("linear"):
+        return torch.cat(values)
+    return torch.stack([v.T if name.endswith("weight") else v[None] for v in values])

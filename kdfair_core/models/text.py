@@ -31,21 +31,12 @@ MINILM_L3_LAYERS = (0, 2, 4)
 
 
 class TextClassifier(nn.Module):
-    """An encoder, a way to make one vector of its output, and a linear layer.
+    """An encoder of transformers, a way to make one vector of its output, and a linear layer.
 
-    Parameters
-    ----------
-    encoder : nn.Module
-        One of transformers' encoders.
-    width : int
-        Length of a feature vector.
-    n_classes : int
-    pool : {"pooler", "first", "mean"}
-        "pooler": BERT's own layer over the first token; "first": the first token through a new
-        linear layer and a ReLU, as DistilBERT's classifier does; "mean": over the text's tokens, as
-        all-MiniLM-L6-v2 was trained.
-    dropout : float
-        On the features while training.
+    ``pool`` is "pooler", BERT's own layer over the first token; "first", the first token through a
+    new linear layer and a ReLU, as DistilBERT's classifier does; or "mean" over the text's tokens,
+    as all-MiniLM-L6-v2 was trained. ``width`` is the length of a feature vector, ``dropout`` on the
+    features while training.
     """
 
     def __init__(
@@ -93,12 +84,8 @@ def bert_base(
     n_classes: int, *, in_shape: object = None, pretrained: bool = False, dropout: float = 0.1
 ) -> TextClassifier:
     """BERT-Base, uncased (Devlin et al., 2019): 12 layers, 110 M parameters."""
-    t = _transformers()
     options = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
-    if pretrained:
-        encoder = t.BertModel.from_pretrained(BERT, **options)
-    else:
-        encoder = t.BertModel(t.BertConfig(**options))
+    encoder = _encoder("Bert", BERT if pretrained else "", options)
     return TextClassifier(encoder, 768, n_classes, "pooler", dropout)
 
 
@@ -106,13 +93,18 @@ def distilbert(
     n_classes: int, *, in_shape: object = None, pretrained: bool = False, dropout: float = 0.1
 ) -> TextClassifier:
     """DistilBERT, uncased (Sanh et al., 2019): 6 layers, 66 M parameters."""
-    t = _transformers()
     options = {"dropout": dropout, "attention_dropout": dropout}
-    if pretrained:
-        encoder = t.DistilBertModel.from_pretrained(DISTILBERT, **options)
-    else:
-        encoder = t.DistilBertModel(t.DistilBertConfig(**options))
+    encoder = _encoder("DistilBert", DISTILBERT if pretrained else "", options)
     return TextClassifier(encoder, 768, n_classes, "first", dropout)
+
+
+def _encoder(kind: str, public: str, options: dict[str, float]) -> nn.Module:
+    """One of transformers' encoders, with the weights of that public name if there is one."""
+    t = _transformers()
+    model = getattr(t, f"{kind}Model")
+    if public:
+        return model.from_pretrained(public, **options)
+    return model(getattr(t, f"{kind}Config")(**options))
 
 
 def minilm_l6(
@@ -143,7 +135,7 @@ def _minilm(
     )
     encoder = t.BertModel(config, add_pooling_layer=False)
     if pretrained:
-        encoder.load_state_dict(_chosen(_minilm_weights(), layers))
+        encoder.load_state_dict(_chosen(read_weights(minilm_path(), MINILM_SHA256), layers))
     return TextClassifier(encoder, 384, n_classes, "mean", dropout)
 
 
@@ -172,18 +164,8 @@ def minilm_path() -> Path:
 
 
 @cache
-def _minilm_weights() -> dict[str, Tensor]:
-    return read_weights(minilm_path(), MINILM_SHA256)
-
-
 def read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
-    """Tensors of a safetensors file whose checksum must be the one given.
-
-    Raises
-    ------
-    ValueError
-        If the file is another one.
-    """
+    """Tensors of a safetensors file whose checksum must be the one given, else ValueError."""
     import safetensors.torch
 
     with open(path, "rb") as file:

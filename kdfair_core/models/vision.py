@@ -22,14 +22,8 @@ Shape = tuple[int, int, int]
 
 
 class Headed(nn.Module):
-    """A body and the linear layer that reads its features.
-
-    Parameters
-    ----------
-    body : nn.Module
-        Images ``[batch, channel, height, width]`` to features ``[batch, feature]``.
-    head : nn.Linear
-    """
+    """A body, from images ``[batch, channel, height, width]`` to features ``[batch, feature]``, and
+    the linear layer that reads them."""
 
     def __init__(self, body: nn.Module, head: nn.Linear) -> None:
         super().__init__()
@@ -63,47 +57,38 @@ def _head(old: nn.Module, n_classes: int) -> nn.Linear:
     return old if old.out_features == n_classes else nn.Linear(old.in_features, n_classes)
 
 
-def _resnet(name: str, small: bool = False) -> Callable[..., Headed]:
+def _convolutional(name: str, small: bool = False) -> Callable[..., Headed]:
+    """What makes a ResNet or a DenseNet, with the small stem if asked."""
+
     def make(
         n_classes: int, *, in_shape: Shape = (3, 224, 224), pretrained: bool = False
     ) -> Headed:
-        _no_weights_for_small(name, small, pretrained)
+        if small and pretrained:
+            raise ValueError(f"{name}-small has no pretrained weights; {name} has")
         net: Any = _torchvision(name, n_classes, in_shape, pretrained)
-        if small:
-            net.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
-            nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")
-            net.maxpool = nn.Identity()
-        head, net.fc = _head(net.fc, n_classes), nn.Identity()
+        stem = nn.Conv2d(3, 64, 3, padding=1, bias=False) if small else None
+        if name.startswith("resnet"):
+            if stem:
+                nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
+                net.conv1, net.maxpool = stem, nn.Identity()
+            head, net.fc = _head(net.fc, n_classes), nn.Identity()
+        else:
+            if stem:
+                nn.init.kaiming_normal_(stem.weight)
+                net.features.conv0, net.features.pool0 = stem, nn.Identity()
+            head, net.classifier = _head(net.classifier, n_classes), nn.Identity()
         return Headed(net, head)
 
     return make
 
 
-def _densenet(name: str, small: bool = False) -> Callable[..., Headed]:
-    def make(
-        n_classes: int, *, in_shape: Shape = (3, 224, 224), pretrained: bool = False
-    ) -> Headed:
-        _no_weights_for_small(name, small, pretrained)
-        net: Any = _torchvision(name, n_classes, in_shape, pretrained)
-        if small:
-            net.features.conv0 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
-            nn.init.kaiming_normal_(net.features.conv0.weight)
-            net.features.pool0 = nn.Identity()
-        head, net.classifier = _head(net.classifier, n_classes), nn.Identity()
-        return Headed(net, head)
-
-    return make
-
-
-def _no_weights_for_small(name: str, small: bool, pretrained: bool) -> None:
-    if small and pretrained:
-        raise ValueError(f"{name}-small has no pretrained weights; {name} has")
-
-
-resnet18, resnet18_small = _resnet("resnet18"), _resnet("resnet18", small=True)
-resnet50, resnet50_small = _resnet("resnet50"), _resnet("resnet50", small=True)
-densenet121, densenet121_small = _densenet("densenet121"), _densenet("densenet121", small=True)
-densenet169, densenet169_small = _densenet("densenet169"), _densenet("densenet169", small=True)
+resnet18, resnet50, densenet121, densenet169 = map(
+    _convolutional, ("resnet18", "resnet50", "densenet121", "densenet169")
+)
+resnet18_small, resnet50_small, densenet121_small, densenet169_small = (
+    _convolutional(name, small=True)
+    for name in ("resnet18", "resnet50", "densenet121", "densenet169")
+)
 
 
 def vit_b_16(

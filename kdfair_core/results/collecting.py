@@ -49,17 +49,13 @@ class Record:
     logits: NDArray[np.float16]
 
 
-def scored_examples(n: int, n_classes: int, m: int | None = None) -> NDArray[np.int64]:
-    """Return which test examples' logits are published: ``m`` positions, evenly strided.
+def scored_examples(n: int, n_classes: int) -> NDArray[np.int64]:
+    """Return which of ``n`` test examples' logits are published: positions, evenly strided.
 
-    ``m`` is 500, or fewer with more than 20 classes so that a run keeps about 10,000 numbers (but
+    There are 500, or fewer with more than 20 classes so that a run keeps about 10,000 numbers (but
     50 examples at least), and never more than ``n``.
     """
-    if m is None:
-        m = min(SCORED, max(50, 10_000 // n_classes))
-    if m < 1:
-        raise ValueError(f"scored is {m}; expected the number of examples whose logits are kept")
-    m = min(m, n)
+    m = min(SCORED, max(50, 10_000 // n_classes), n)
     return np.arange(m) * n // m
 
 
@@ -155,10 +151,7 @@ def published_records(
 ) -> dict[str, Record]:
     """Return records of the runs published before that are not ``known`` from the store.
 
-    Raises
-    ------
-    ValueError
-        If some cannot be kept beside the new ones.
+    ValueError if some cannot be kept beside the new ones.
     """
     kept: dict[str, Record] = {}
     stale = []
@@ -210,10 +203,7 @@ def published_records(
 def check_origins(records: Iterable[Record], dataset: Dataset) -> None:
     """Refuse students beside another teacher than theirs, and runs that saw another data set.
 
-    Raises
-    ------
-    ValueError
-        Naming the run, and what it has and should have.
+    The ValueError names the run, and what it has and should have.
     """
     records = list(records)
     teachers = {r.identity["seed"]: r for r in records if r.identity["role"] == "teacher"}
@@ -238,37 +228,20 @@ def check_origins(records: Iterable[Record], dataset: Dataset) -> None:
 
 def make_features(
     teacher: Run | None, dataset: Dataset, examples: NDArray[np.int64]
-) -> dict[str, NDArray[Any]]:
-    """Return the features that are there without asking, by space.
+) -> dict[str, NDArray[np.float16]]:
+    """Return the features [m, d] of the scored examples, by space.
 
     "teacher": what its last layer reads, if ``teacher`` noted it. "input": images averaged down,
     unless they show people.
     """
-    features: dict[str, NDArray[Any]] = {}
+    features = {}
     if teacher and "features" in teacher.arrays:
-        features["teacher"] = teacher.arrays["features"]
+        with np.errstate(over="ignore"):
+            values = teacher.arrays["features"][examples].astype(np.float16)
+        if np.isfinite(values).all():
+            features["teacher"] = values
+        else:
+            warnings.warn("the features 'teacher' are not finite and left out", stacklevel=4)
     if dataset.kind == "images" and dataset.name not in OF_PEOPLE:
         features["input"] = pooled(dataset.test.x[examples])
-    return features
-
-
-def checked_features(
-    spaces: Mapping[str, NDArray[Any]], n: int, examples: NDArray[np.int64]
-) -> dict[str, NDArray[np.float16]]:
-    """Return features [m, d] of the scored examples, from those of the scored or of all ``n``."""
-    features = {}
-    for name, values in spaces.items():
-        values = np.asarray(values)
-        if values.ndim != 2 or len(values) not in (len(examples), n):
-            raise ValueError(
-                f"the features {name!r} have shape {values.shape}; expected "
-                f"[{len(examples)}, d] for the scored examples or [{n}, d] for all"
-            )
-        values = values if len(values) == len(examples) else values[examples]
-        with np.errstate(over="ignore"):
-            values = values.astype(np.float16)
-        if np.isfinite(values).all():
-            features[name] = values
-        else:
-            warnings.warn(f"the features {name!r} are not finite and left out", stacklevel=3)
     return features

@@ -4,7 +4,7 @@ arranged."""
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -131,15 +131,15 @@ class Results:
             For a value that cannot be, or that is not among the results.
         """
         keep = np.ones(len(self.manifest["runs"]), dtype=bool)
-        for key, chosen in (
-            ("seed", None if seeds is None else asked.seeds(seeds)),
-            ("temperature", None if temperatures is None else asked.temperatures(temperatures)),
-            ("alpha", None if alphas is None else asked.alphas(alphas)),
-            ("soft_scale", None if soft_scales is None else asked.soft_scales(soft_scales)),
+        for key, given, check in (
+            ("seed", seeds, asked.seeds),
+            ("temperature", temperatures, asked.temperatures),
+            ("alpha", alphas, asked.alphas),
+            ("soft_scale", soft_scales, asked.soft_scales),
         ):
-            if chosen is None:
+            if given is None:
                 continue
-            values = [run[key] for run in self.manifest["runs"]]
+            chosen, values = check(given), [run[key] for run in self.manifest["runs"]]
             there = sorted({value for value in values if value is not None})
             for value in chosen:
                 if value not in there:
@@ -300,53 +300,29 @@ class Results:
             `kdfair_core.metrics.affected_classes`, ``class_name``. A comparison with fewer than
             two runs on a side is left out.
         """
-
-        def compare(a: NDArray[Any], b: NDArray[Any]) -> pd.DataFrame:
-            frame = metrics.affected_classes(
-                self.y_true,
-                self.pred[a],
-                self.pred[b],
-                n_classes=len(self.classes),
-                correction=correction,
-            )
-            frame.attrs = {}
-            return frame.assign(class_name=self.classes)
-
+        position = {role: runs["run"].to_numpy() for role, runs in self._sound().groupby("role")}
+        frames = []
+        for comparison, role_a, role_b in [
+            ("SC", "nds", "ds"),
+            ("TC", "teacher", "ds"),
+            ("null", "nds", "null"),
+        ]:
+            a = position.get(role_a, np.array([], dtype=int))
+            for _, setting, runs in self._settings(role_b):
+                if len(a) > 1 and len(runs) > 1:
+                    frame = metrics.affected_classes(
+                        self.y_true,
+                        self.pred[a],
+                        self.pred[runs["run"].to_numpy()],
+                        n_classes=len(self.classes),
+                        correction=correction,
+                    )
+                    frame.attrs = {}
+                    frames.append(
+                        frame.assign(comparison=comparison, **setting, class_name=self.classes)
+                    )
         of_class = ["class", "mean_a", "mean_b", "effect", "statistic", "p_value", "significant"]
-        return self._compared(compare, [*of_class, "class_name"])
-
-    def affected_counts(self, *, level: float = 0.05) -> pd.DataFrame:
-        """#SC and #TC: the number of significant classes, and what chance alone would give.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``comparison``, ``temperature``, ``alpha``, ``soft_scale``, ``n_classes``,
-            ``significant``, ``significant_bh`` (after Benjamini and Hochberg), ``chance_low``,
-            ``chance_mean``, ``chance_high``: mean and central 95% interval of the number of classes
-            that would come out significant if nothing differed and classes were independent
-            (binomial).
-        """
-        n = len(self.classes)
-        low, mean, high = metrics.chance_count(n, level)
-
-        def compare(a: NDArray[Any], b: NDArray[Any]) -> pd.DataFrame:
-            tests = metrics.affected_classes(
-                self.y_true, self.pred[a], self.pred[b], n_classes=n, level=level
-            )
-            adjusted = metrics.benjamini_hochberg(tests["p_value"])
-            row = {
-                "n_classes": n,
-                "significant": int(tests["significant"].sum()),
-                "significant_bh": int((adjusted <= level).sum()),
-                "chance_low": low,
-                "chance_mean": mean,
-                "chance_high": high,
-            }
-            return pd.DataFrame([row])
-
-        counts = ["n_classes", "significant", "significant_bh"]
-        return self._compared(compare, [*counts, "chance_low", "chance_mean", "chance_high"])
+        return _joined(frames, ["comparison", *SETTING, *of_class, "class_name"])
 
     def disagreement(self) -> pd.DataFrame:
         """Disagreement matrices of the teacher and its student, mean over seeds (equation 7).
@@ -429,27 +405,6 @@ class Results:
         for key, runs in chosen.groupby(["role", *SETTING], dropna=False, sort=False):
             yield str(key[0]), dict(zip(SETTING, key[1:], strict=True)), runs
 
-    def _compared(
-        self, compare: Callable[[NDArray[Any], NDArray[Any]], pd.DataFrame], columns: list[str]
-    ) -> pd.DataFrame:
-        """Join what ``compare`` makes of the runs of every two sides; it gives these columns."""
-        position = {role: runs["run"].to_numpy() for role, runs in self._sound().groupby("role")}
-        frames = []
-        for comparison, role_a, role_b in [
-            ("SC", "nds", "ds"),
-            ("TC", "teacher", "ds"),
-            ("null", "nds", "null"),
-        ]:
-            a = position.get(role_a, np.array([], dtype=int))
-            for _, setting, runs in self._settings(role_b):
-                if len(a) > 1 and len(runs) > 1:
-                    frame = compare(a, runs["run"].to_numpy())
-                    for place, (name, value) in enumerate(setting.items()):
-                        frame.insert(place, name, value)
-                    frame.insert(0, "comparison", comparison)
-                    frames.append(frame)
-        return _joined(frames, ["comparison", *SETTING, *columns])
-
 
 def _summary(frame: pd.DataFrame, floors: dict[str, float], level: float) -> pd.DataFrame:
     """Mean, deviation and interval over seeds of the columns that ``floors`` names."""
@@ -469,7 +424,9 @@ def _summary(frame: pd.DataFrame, floors: dict[str, float], level: float) -> pd.
 
 
 def _joined(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+    if not frames:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(frames, ignore_index=True)[columns]
 
 
 def _softmax(logits: NDArray[Any]) -> NDArray[np.float32]:

@@ -50,10 +50,7 @@ def manifest_bytes(manifest: dict[str, Any]) -> bytes:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a folder after checking it and every file that it names.
 
-    Raises
-    ------
-    Damaged
-        Naming the file, what was found and what was expected.
+    `Damaged` names the file, what was found and what was expected.
     """
     path = folder / MANIFEST
     if not path.is_file():

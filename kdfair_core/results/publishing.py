@@ -14,28 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdfair_core import datasets, studies
+from kdfair_core import files, studies
 from kdfair_core.datasets import Dataset
-from kdfair_core.files import (
-    Damaged,
-    locked,
-    npy_bytes,
-    sha256,
-    sync_folder,
-    workplace,
-    write_bytes,
-)
-from kdfair_core.results.collecting import (
-    KEYS,
-    Record,
-    check_origins,
-    checked_features,
-    make_features,
-    published_records,
-    runs_of_profile,
-    scored_examples,
-    stored_records,
-)
+from kdfair_core.files import Damaged
+from kdfair_core.results import collecting
 from kdfair_core.results.frames import Results
 from kdfair_core.results.manifest import (
     MANIFEST,
@@ -56,8 +38,6 @@ def publish(
     store: RunStore,
     *,
     dataset: Dataset | None = None,
-    features: Mapping[str, NDArray[Any]] | None = None,
-    scored: int | None = None,
     root: str | os.PathLike[str] | None = None,
     replace: bool = False,
 ) -> Path:
@@ -68,6 +48,11 @@ def publish(
     profile's are left out with a warning. The same runs give the same files, but for the manifest's
     date and commit.
 
+    Beside the predictions go the logits of some test examples (see `scored_examples`), and where
+    individual fairness measures distances between these: "input", images averaged down to 8x8 (not
+    of data sets of people), and "teacher", what the last layer of the first seed's teacher reads.
+    Those published before are kept if they cannot be made.
+
     Parameters
     ----------
     study : str or Study
@@ -75,13 +60,6 @@ def publish(
     store : RunStore
     dataset : Dataset, optional
         Default: the study's, loaded.
-    features : mapping of str to array [m, d] or [example, d], optional
-        Spaces in which individual fairness measures distances, for the scored examples or for all.
-        Two are made if not given: "input", images averaged down to 8x8 (not of data sets of
-        people), and "teacher", what the last layer of the first seed's teacher reads. Those
-        published before are kept if they cannot be made.
-    scored : int, optional
-        Number of test examples whose logits are kept; see `scored_examples`.
     root : path, optional
         Default: ``$KDFAIR_RESULTS``, else ``data/``.
     replace : bool
@@ -97,7 +75,7 @@ def publish(
     """
     study = studies.get(study) if isinstance(study, str) else study
     study.profile(profile)
-    runs = runs_of_profile(study, profile, store)
+    runs = collecting.runs_of_profile(study, profile, store)
     if not runs:
         raise ValueError(
             f"nothing to publish: {store.root} holds no run of study {study.name!r} as profile "
@@ -106,8 +84,8 @@ def publish(
         )
     folder = folder_of(results_root(root), study.name, profile)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.parent):
-        return _publish(study, profile, runs, dataset, features, scored, folder, replace)
+    with files.locked(folder.parent):
+        return _publish(study, profile, runs, dataset, folder, replace)
 
 
 def _publish(
@@ -115,8 +93,6 @@ def _publish(
     profile: str,
     runs: list[Run],
     dataset: Dataset | None,
-    features: Mapping[str, NDArray[Any]] | None,
-    scored: int | None,
     folder: Path,
     replace: bool,
 ) -> Path:
@@ -124,38 +100,39 @@ def _publish(
     if before.exists() and not folder.exists():  # killed between the two renames below
         os.rename(before, folder)
     published = None if replace else _published(folder)
-    dataset = dataset or datasets.load(study.dataset, **study.profile(profile).dataset)
-    examples = scored_examples(len(dataset.test.y), len(dataset.class_names), scored)
-    records = stored_records(runs, dataset, examples)
+    dataset = dataset or studies.load_dataset(study, profile)
+    examples = collecting.scored_examples(len(dataset.test.y), len(dataset.class_names))
+    records = collecting.stored_records(runs, dataset, examples)
     if published:
-        records |= published_records(published, folder, study, dataset, examples, records)
-    check_origins(records.values(), dataset)
+        records |= collecting.published_records(
+            published, folder, study, dataset, examples, records
+        )
+    collecting.check_origins(records.values(), dataset)
     ordered = sorted(records.values(), key=lambda record: order(record.identity))
     teacher = next((run for run in runs if run.name == ordered[0].name), None)
-    spaces = make_features(teacher, dataset, examples) | dict(features or {})
+    spaces = collecting.make_features(teacher, dataset, examples)
     if published and np.array_equal(published.scored, examples):
         spaces = published.features | spaces
-    spaces = checked_features(spaces, len(dataset.test.y), examples)
     arrays = _arrays(ordered, dataset, examples, spaces)
     manifest = _manifest(study, profile, ordered, dataset, arrays)
     tables = Results.from_arrays(manifest, arrays).tables()
 
-    with workplace(folder.parent, f"{study.name}/{profile}") as aside:
+    with files.workplace(folder.parent, f"{study.name}/{profile}") as aside:
         # The folder that is checked has the names of the final one.
         new = folder_of(aside, study.name, profile)
         new.mkdir(parents=True)
         _write_npz(new / PREDICTIONS, arrays)
         for name, frame in tables.items():
-            write_bytes(new / name, csv_text(frame).encode())
-        manifest["files"] = {path.name: sha256(path) for path in sorted(new.iterdir())}
-        write_bytes(new / MANIFEST, manifest_bytes(manifest))
-        sync_folder(new)
+            files.write_bytes(new / name, csv_text(frame).encode())
+        manifest["files"] = {path.name: files.sha256(path) for path in sorted(new.iterdir())}
+        files.write_bytes(new / MANIFEST, manifest_bytes(manifest))
+        files.sync_folder(new)
         validate(study.name, profile, root=aside)
         shutil.rmtree(before, ignore_errors=True)
         if folder.exists():
             os.rename(folder, before)
         os.rename(new, folder)
-        sync_folder(folder.parent)
+        files.sync_folder(folder.parent)
     shutil.rmtree(before, ignore_errors=True)
     return folder
 
@@ -170,7 +147,7 @@ def _published(folder: Path) -> Results | None:
 
 
 def _arrays(
-    records: list[Record],
+    records: list[collecting.Record],
     dataset: Dataset,
     examples: NDArray[np.int64],
     features: Mapping[str, NDArray[np.float16]],
@@ -191,7 +168,7 @@ def _arrays(
 def _manifest(
     study: Study,
     profile: str,
-    records: list[Record],
+    records: list[collecting.Record],
     dataset: Dataset,
     arrays: Mapping[str, NDArray[Any]],
 ) -> dict[str, Any]:
@@ -230,14 +207,14 @@ def _manifest(
             record.identity["role"]: {
                 key: value
                 for key, value in record.identity.items()
-                if key not in (*KEYS, "teacher")
+                if key not in (*collecting.KEYS, "teacher")
             }
             for record in records
         },
         "runs": [
             {
                 "name": record.name,
-                **{key: record.identity.get(key) for key in KEYS},
+                **{key: record.identity.get(key) for key in collecting.KEYS},
                 "accuracy": float(accuracy[position]),
                 "seconds": record.seconds,
                 "diverged": record.diverged,
@@ -247,7 +224,7 @@ def _manifest(
             }
             for position, record in enumerate(records)
         ],
-        "missing": [{key: identity.get(key) for key in KEYS} for identity in missing],
+        "missing": [{key: identity.get(key) for key in collecting.KEYS} for identity in missing],
         "files": {},
     }
 
@@ -280,7 +257,7 @@ def _write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         for name, array in arrays.items():
-            data = npy_bytes(np.asfortranarray(array) if name == "pred" else array)
+            data = files.npy_bytes(np.asfortranarray(array) if name == "pred" else array)
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16

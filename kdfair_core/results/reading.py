@@ -72,11 +72,8 @@ def available(root: str | os.PathLike[str] | None = None) -> pd.DataFrame:
         ``problem``: a sentence if the results cannot be read, else empty.
     """
     base = results_root(root)
-    rows = [
-        _described(folder_of(base, study, profile))
-        for study, profiles in _published(base).items()
-        for profile in profiles
-    ]
+    found = [(study, p) for study, profiles in _published(base).items() for p in profiles]
+    rows = [_described(folder_of(base, *of)) for of in found]
     columns = ["study", "profile", "badge", "runs", "seeds", "null_seeds", "temperatures"]
     columns += ["alphas", "soft_scales", "missing", "examples", "hours", "devices", "created"]
     return pd.DataFrame(rows, columns=[*columns, "problem"])
@@ -87,11 +84,8 @@ def validate(
 ) -> None:
     """Check published results beyond what `load` does: that their parts agree with each other.
 
-    Raises
-    ------
-    NotMeasured, Damaged
-        As `load`; Damaged too if labels, groups or predictions are out of range, an accuracy is
-        not that of the predictions, or a table is not what the predictions give.
+    Errors as of `load`; `Damaged` too if labels, groups or predictions are out of range, an
+    accuracy is not that of the predictions, or a table is not what the predictions give.
     """
     results = load(study, profile, root=root)
     folder = folder_of(results_root(root), study, results.profile)
@@ -184,20 +178,18 @@ def _nothing(base: Path, study: str, profile: str | None) -> str:
 
 
 def _described(folder: Path) -> dict[str, Any]:
-    study, profile = folder.parent.name, folder.name
+    of = {"study": folder.parent.name, "profile": folder.name}
     try:
         manifest = read_manifest(folder)
     except Damaged as error:
-        return {"study": study, "profile": profile, "problem": str(error)}
+        return of | {"problem": str(error)}
     runs = manifest["runs"]
 
     def values(key: str, *roles: str) -> tuple:
         return tuple(sorted({run[key] for run in runs if run["role"] in roles}))
 
-    return {
-        "study": study,
-        "profile": profile,
-        "badge": manifest["badge"],
+    return of | {
+        **{key: manifest[key] for key in ("badge", "examples", "created")},
         "runs": len(runs),
         "seeds": values("seed", "teacher", "nds", "ds"),
         "null_seeds": values("seed", "null"),
@@ -205,9 +197,7 @@ def _described(folder: Path) -> dict[str, Any]:
         "alphas": values("alpha", "ds"),
         "soft_scales": values("soft_scale", "ds"),
         "missing": len(manifest.get("missing", [])),
-        "examples": manifest["examples"],
         "hours": manifest.get("hours", np.nan),
         "devices": tuple(manifest.get("devices", ())),
-        "created": manifest["created"],
         "problem": "",
     }

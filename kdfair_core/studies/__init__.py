@@ -7,28 +7,24 @@ found by name, and the runs that each holds are spelled out.
 
 from __future__ import annotations
 
+import os
 import runpy
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from functools import partial
 from importlib import metadata
 from typing import Any
 
-from kdfair_core import asked
+from kdfair_core import asked, datasets
+from kdfair_core.datasets import Dataset
 from kdfair_core.runs import identity_hash
 from kdfair_core.studies.catalog import STUDIES
-from kdfair_core.studies.kinds import (
-    NULL_SEEDS,
-    SEEDS,
-    TEMPERATURES,
-    Profile,
-    Recipe,
-    Study,
-    recipe_of,
-)
+from kdfair_core.studies.kinds import NULL_SEEDS, SEEDS, Profile, Recipe, Study, recipe_of
+from kdfair_core.studies.temperatures import TEMPERATURES
 
 __all__ = ["ENGINE", "NULL_SEEDS", "SEEDS", "STUDIES", "TEMPERATURES", "Profile", "Recipe", "Study"]
-__all__ += ["expected_identities", "get", "in_file", "names", "recipe_of", "student_identities"]
-__all__ += ["teacher_identity"]
+__all__ += ["expected_identities", "get", "in_file", "load_dataset", "names", "recipe_of"]
+__all__ += ["student_identities", "teacher_identity"]
 
 ENGINE = "1"
 """Version of what training computes. Raise it when the same identity would give other weights."""
@@ -46,10 +42,7 @@ def names() -> list[str]:
 def get(name: str) -> Study:
     """Study of that name, or the study in a file, given as ``my_study.py:STUDY``.
 
-    Raises
-    ------
-    ValueError
-        If there is none; the message names those there are.
+    Without one, a ValueError names those there are.
     """
     if not isinstance(name, str):
         raise ValueError(f"study {asked.shown(name)}: expected a name, such as trifeature")
@@ -72,16 +65,27 @@ def get(name: str) -> Study:
 def in_file(path: str) -> dict[str, Study]:
     """The studies that a Python file defines, by the names of their variables.
 
-    Raises
-    ------
-    ValueError
-        If the file cannot be run.
+    ValueError if the file cannot be run.
     """
     try:
         content = runpy.run_path(path)
     except Exception as error:  # whatever somebody's file does
         raise ValueError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     return {name: value for name, value in content.items() if isinstance(value, Study)}
+
+
+def load_dataset(
+    study: Study, profile_name: str, root: str | os.PathLike[str] | None = None
+) -> Dataset:
+    """A study's data, as its profile wants them; ``root`` is where data sets lie."""
+    load = study.load or partial(datasets.load, study.dataset, root=root)
+    dataset = load(**study.profile(profile_name).dataset)
+    if len(dataset.class_names) != study.n_classes:
+        raise ValueError(
+            f"data set {study.dataset!r} has {len(dataset.class_names)} classes; "
+            f"study {study.name!r} expects {study.n_classes}"
+        )
+    return dataset
 
 
 _LATER = {"schedule": "steps", "nesterov": False, "loss": "kd"}

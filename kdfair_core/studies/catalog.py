@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from kdfair_core.studies import temperatures
 from kdfair_core.studies.kinds import Profile, Recipe, Study
 
 MOMENTUM = "The paper names SGD but no momentum; 0.9 is our reading."
@@ -33,7 +34,7 @@ def _smoke(dataset: dict[str, Any], teacher: str, student: str, **changes: Any) 
         recipe,
         seeds=(0, 1),
         null_seeds=(5, 6),
-        temperatures=(1, 4, 10),
+        temperatures=temperatures.SMOKE,
         departures=("Two seeds, three temperatures and one epoch: a test of the machinery.",),
     )
 
@@ -41,38 +42,28 @@ def _smoke(dataset: dict[str, Any], teacher: str, student: str, **changes: Any) 
 STUDIES: dict[str, Study] = {}
 
 
-def _add(study: Study) -> None:
-    STUDIES[study.name] = study
-
-
 def _image_study(
-    name: str,
-    title: str,
-    dataset: str,
-    n_classes: int,
-    teacher: str,
-    student: str,
+    row: tuple[str, str, str, int],
+    networks: tuple[str, str] = ("resnet56", "resnet20"),
     *,
-    batch_size: int = 128,
+    recipe: dict[str, Any] | None = None,
     laptop: Profile | None = None,
-    options: dict[str, Any] | None = None,
-    **changes: Any,
-) -> Study:
-    """A study of class bias under the paper's recipe for images (its appendix C)."""
-    options = options or {}
-    alphas = changes.pop("alphas", (0.8,))
-    departures = (MOMENTUM, T2, *changes.pop("departures", ()))
-    recipe = replace(PAPER, batch_size=batch_size, **changes.pop("recipe", {}))
-    profiles = {
-        "paper": Profile(
-            options, teacher, student, recipe, recipe, alphas=alphas, departures=departures
-        )
-    }
+    alphas: tuple[float, ...] = (0.8,),
+    departures: tuple[str, ...] = (),
+) -> None:
+    """Class bias under the paper's recipe for images (its appendix C), and what differs from it.
+
+    ``row``: name, title, data set, classes; ``networks``: teacher, student.
+    """
+    name, title, dataset, n = row
+    of_paper = replace(PAPER, **(recipe or {}))
+    said = (MOMENTUM, T2, *departures)
+    profiles = {"paper": Profile({}, *networks, of_paper, of_paper, alphas=alphas, departures=said)}
     if laptop:
         profiles["laptop"] = laptop
-    few = dict(n_train=20 * n_classes if n_classes < 50 else 4 * n_classes, n_test=2 * n_classes)
-    profiles["smoke"] = _smoke({**options, **few}, teacher, student)
-    return Study(name, title, dataset, n_classes, "class bias", profiles, **changes)
+    few = dict(n_train=20 * n if n < 50 else 4 * n, n_test=2 * n)
+    profiles["smoke"] = _smoke(few, *networks)
+    STUDIES[name] = Study(name, title, dataset, n, "class bias", profiles)
 
 
 def _laptop(
@@ -108,7 +99,7 @@ _CIFAR_LAPTOP = _laptop(
     epochs=6,
     recipe=dict(precision="fp32", milestones=(4, 5)),
     teacher_recipe=Recipe(epochs=12, milestones=(8, 11)),
-    temperatures=(1, 2, 4, 6, 8, 10, 20, 40),
+    temperatures=temperatures.WITHOUT_SOME,
     seeds=(0, 1, 2),
     null_seeds=(5, 6, 7),
     shrunk="Images averaged to 16x16 in place of 32x32; 12 epochs for the teacher and 6 for the "
@@ -119,167 +110,115 @@ _CIFAR_LAPTOP = _laptop(
     ),
 )
 
-_add(
-    _image_study(
-        "svhn",
-        "SVHN: house numbers",
-        "svhn",
-        10,
-        "resnet56",
-        "resnet20",
-        departures=(
-            "The text names ResNet-56/ResNet-20, Table 5 ResNet-50/ResNet-18; the text's.",
-        ),
-    )
+_image_study(
+    ("svhn", "SVHN: house numbers", "svhn", 10),
+    departures=("The text names ResNet-56/ResNet-20, Table 5 ResNet-50/ResNet-18; the text's.",),
 )
-_add(
-    _image_study(
-        "cifar10",
-        "CIFAR-10: ten kinds of things",
-        "cifar10",
-        10,
-        "resnet56",
-        "resnet20",
-        laptop=_CIFAR_LAPTOP,
-    )
+_image_study(("cifar10", "CIFAR-10: ten kinds of things", "cifar10", 10), laptop=_CIFAR_LAPTOP)
+_image_study(
+    ("cifar100", "CIFAR-100: a hundred kinds of things", "cifar100", 100),
+    alphas=(0.8, 0.6),
+    laptop=_CIFAR_LAPTOP,
 )
-_add(
-    _image_study(
-        "cifar100",
-        "CIFAR-100: a hundred kinds of things",
-        "cifar100",
-        100,
-        "resnet56",
-        "resnet20",
-        alphas=(0.8, 0.6),
-        laptop=_CIFAR_LAPTOP,
-    )
+_image_study(
+    ("cifar100-densenet", "CIFAR-100, with DenseNets", "cifar100", 100),
+    ("densenet169-small", "densenet121-small"),
+    departures=("The stem is a 3x3 convolution without pooling, as images of 32x32 want it.",),
 )
-_add(
-    _image_study(
-        "cifar100-densenet",
-        "CIFAR-100, with DenseNets",
-        "cifar100",
-        100,
-        "densenet169-small",
-        "densenet121-small",
-        departures=("The stem is a 3x3 convolution without pooling, as images of 32x32 want it.",),
-    )
+_image_study(
+    ("tiny-imagenet", "Tiny ImageNet: two hundred kinds of things", "tinyimagenet", 200),
+    ("resnet50-small", "resnet18-small"),
+    recipe=dict(batch_size=512),
+    departures=(
+        "The stem is a 3x3 convolution without pooling, as images of 64x64 want it.",
+        "The public test images have no labels; the validation images stand for them.",
+    ),
 )
-_add(
-    _image_study(
-        "tiny-imagenet",
-        "Tiny ImageNet: two hundred kinds of things",
-        "tinyimagenet",
-        200,
-        "resnet50-small",
-        "resnet18-small",
-        batch_size=512,
-        departures=(
-            "The stem is a 3x3 convolution without pooling, as images of 64x64 want it.",
-            "The public test images have no labels; the validation images stand for them.",
-        ),
-    )
+_image_study(
+    ("imagenet", "ImageNet: a thousand kinds of things", "imagenet", 1000),
+    ("resnet50", "resnet18"),
+    recipe=dict(batch_size=512),
+    departures=(
+        "Images are resized and cropped at the center once, then padded and cropped at random.",
+    ),
 )
-_add(
-    _image_study(
-        "imagenet",
-        "ImageNet: a thousand kinds of things",
-        "imagenet",
-        1000,
-        "resnet50",
-        "resnet18",
-        batch_size=512,
-        departures=(
-            "Images are resized and cropped at the center once, then padded and cropped at random.",
-        ),
-    )
-)
-_add(
-    _image_study(
-        "imagenet-vit",
-        "ImageNet, with transformers",
-        "imagenet",
-        1000,
-        "vit-b-16",
-        "tinyvit-5m",
-        batch_size=512,
-        recipe=dict(optimizer="adamw", lr=1e-3, weight_decay=0.05, epochs=300, warmup=0.05),
-        departures=(
-            "The paper refers to the settings of two other papers; AdamW for 300 epochs is our "
-            "reading, and TinyViT-5M that of a TinyViT whose size is not given.",
-        ),
-    )
+_image_study(
+    ("imagenet-vit", "ImageNet, with transformers", "imagenet", 1000),
+    ("vit-b-16", "tinyvit-5m"),
+    recipe=dict(
+        batch_size=512, optimizer="adamw", lr=1e-3, weight_decay=0.05, epochs=300, warmup=0.05
+    ),
+    departures=(
+        "The paper refers to the settings of two other papers; AdamW for 300 epochs is our "
+        "reading, and TinyViT-5M that of a TinyViT whose size is not given.",
+    ),
 )
 
 for _label in ("Smiling", "Eyeglasses"):
     _options = dict(label=_label, attributes=("Young", "Male"), size=64)
     _recipe_celeba = replace(PAPER, batch_size=256)
-    _add(
-        Study(
-            f"celeba-{_label.lower()}",
-            f"CelebA: {_label.lower()}, by age and gender",
-            "celeba",
-            2,
-            "group fairness",
-            {
-                "paper": Profile(
-                    _options,
-                    "resnet50-small",
-                    "resnet18-small",
-                    _recipe_celeba,
-                    _recipe_celeba,
-                    departures=(MOMENTUM, T2, "Images of 64x64; the paper does not give a size."),
-                ),
-                "smoke": _smoke(
-                    {**_options, "n_train": 64, "n_test": 40}, "resnet50-small", "resnet18-small"
-                ),
-            },
-            attributes=("Young", "Male"),
-        )
+    _name = f"celeba-{_label.lower()}"
+    STUDIES[_name] = Study(
+        _name,
+        f"CelebA: {_label.lower()}, by age and gender",
+        "celeba",
+        2,
+        "group fairness",
+        {
+            "paper": Profile(
+                _options,
+                "resnet50-small",
+                "resnet18-small",
+                _recipe_celeba,
+                _recipe_celeba,
+                departures=(MOMENTUM, T2, "Images of 64x64; the paper does not give a size."),
+            ),
+            "smoke": _smoke(
+                {**_options, "n_train": 64, "n_test": 40}, "resnet50-small", "resnet18-small"
+            ),
+        },
+        attributes=("Young", "Male"),
     )
 
-_add(
-    Study(
-        "trifeature",
-        "Trifeature: shapes, by color and texture",
-        "trifeature",
-        10,
-        "group fairness",
-        attributes=("color", "texture"),
-        profiles={
-            "paper": Profile(
-                dict(size=224, n_train=80_000, n_test=20_000),
-                "resnet20",
-                "lenet5",
-                replace(PAPER, batch_size=64),
-                replace(PAPER, batch_size=64),
-                soft_scales=("T2", "none"),
-                departures=(MOMENTUM, SPLIT, BOTH_SCALES),
+STUDIES["trifeature"] = Study(
+    "trifeature",
+    "Trifeature: shapes, by color and texture",
+    "trifeature",
+    10,
+    "group fairness",
+    attributes=("color", "texture"),
+    profiles={
+        "paper": Profile(
+            dict(size=224, n_train=80_000, n_test=20_000),
+            "resnet20",
+            "lenet5",
+            replace(PAPER, batch_size=64),
+            replace(PAPER, batch_size=64),
+            soft_scales=("T2", "none"),
+            departures=(MOMENTUM, SPLIT, BOTH_SCALES),
+        ),
+        "laptop": _laptop(
+            dict(size=48, n_train=8_000, n_test=10_000),
+            "resnet20",
+            "lenet5",
+            epochs=12,
+            recipe=dict(batch_size=32, lr=0.004, augment=()),
+            teacher_recipe=Recipe(
+                epochs=5, batch_size=64, milestones=(2, 3, 4), augment=(), precision="bf16"
             ),
-            "laptop": _laptop(
-                dict(size=48, n_train=8_000, n_test=10_000),
-                "resnet20",
-                "lenet5",
-                epochs=12,
-                recipe=dict(batch_size=32, lr=0.004, augment=()),
-                teacher_recipe=Recipe(
-                    epochs=5, batch_size=64, milestones=(2, 3, 4), augment=(), precision="bf16"
-                ),
-                soft_scales=("T2", "none"),
-                shrunk="Images of 48x48 in place of 224x224, 8,000 to learn from; 5 epochs for the "
-                "teacher and 12 for the students, the learning rate dropping at the same shares of "
-                "them; no crops and flips, since shapes come turned and placed at random.",
-                departures=(
-                    "The students learn in batches of 32 at a rate that starts at 0.004: a first "
-                    "sweep at 0.01, and trials at the paper's 0.1, ended with students that call "
-                    "every shape the same at high T under T^2. LeNet-5 has no batch normalization.",
-                    SPLIT,
-                ),
+            soft_scales=("T2", "none"),
+            shrunk="Images of 48x48 in place of 224x224, 8,000 to learn from; 5 epochs for the "
+            "teacher and 12 for the students, the learning rate dropping at the same shares of "
+            "them; no crops and flips, since shapes come turned and placed at random.",
+            departures=(
+                "The students learn in batches of 32 at a rate that starts at 0.004: a first "
+                "sweep at 0.01, and trials at the paper's 0.1, ended with students that call "
+                "every shape the same at high T under T^2. LeNet-5 has no batch normalization.",
+                SPLIT,
             ),
-            "smoke": _smoke(dict(size=32, n_train=256, n_test=200), "resnet20", "lenet5"),
-        },
-    )
+        ),
+        "smoke": _smoke(dict(size=32, n_train=256, n_test=200), "resnet20", "lenet5"),
+    },
 )
 
 _laptop_profile = STUDIES["trifeature"].profiles["laptop"]
@@ -297,7 +236,7 @@ for _loss, _said, _lr in (
         student_recipe=replace(_laptop_profile.student_recipe, loss=_loss, lr=_lr),
         seeds=(0, 1, 2),
         null_seeds=(),
-        temperatures=(1, 2, 4, 8, 20),
+        temperatures=temperatures.OTHER_LOSSES,
         soft_scales=("T2",),
         departures=(
             *_laptop_profile.departures,
@@ -324,72 +263,66 @@ TEXT_READING = (
 )
 _MINILM = replace(TEXT, epochs=1, lr=1e-4)
 
-_add(
-    Study(
-        "hatexplain",
-        "HateXplain: toxic posts, by whom they speak of",
-        "hatexplain",
-        2,
-        "group fairness",
-        {
-            "paper": Profile(
-                {}, "bert-base", "distilbert", TEXT, TEXT, departures=(*TEXT_READING, T2)
+STUDIES["hatexplain"] = Study(
+    "hatexplain",
+    "HateXplain: toxic posts, by whom they speak of",
+    "hatexplain",
+    2,
+    "group fairness",
+    {
+        "paper": Profile({}, "bert-base", "distilbert", TEXT, TEXT, departures=(*TEXT_READING, T2)),
+        "laptop": Profile(
+            dict(n_train=10_000),
+            "minilm-l6",
+            "minilm-l3",
+            _MINILM,
+            _MINILM,
+            temperatures=temperatures.WITHOUT_SOME,
+            departures=(
+                "A MiniLM of six layers, 384 wide, in place of BERT-Base, and three of its "
+                "layers in place of DistilBERT; 10,000 of the 15,383 training posts, once; "
+                "T = 3, 5, 7, 9 and 30 left out.",
+                *TEXT_READING,
+                T2,
             ),
-            "laptop": Profile(
-                dict(n_train=10_000),
-                "minilm-l6",
-                "minilm-l3",
-                _MINILM,
-                _MINILM,
-                temperatures=(1, 2, 4, 6, 8, 10, 20, 40),
-                departures=(
-                    "A MiniLM of six layers, 384 wide, in place of BERT-Base, and three of its "
-                    "layers in place of DistilBERT; 10,000 of the 15,383 training posts, once; "
-                    "T = 3, 5, 7, 9 and 30 left out.",
-                    *TEXT_READING,
-                    T2,
-                ),
-            ),
-            "smoke": _smoke(
-                dict(n_train=64, n_test=40),
-                "minilm-l6",
-                "minilm-l3",
-                optimizer="adamw",
-                lr=1e-4,
-                pretrained=True,
-            ),
-        },
-        attributes=("gender", "race", "religion", "sexual_orientation"),
-    )
+        ),
+        "smoke": _smoke(
+            dict(n_train=64, n_test=40),
+            "minilm-l6",
+            "minilm-l3",
+            optimizer="adamw",
+            lr=1e-4,
+            pretrained=True,
+        ),
+    },
+    attributes=("gender", "race", "religion", "sexual_orientation"),
 )
 
-_add(
-    Study(
-        "faces",
-        "Faces: thirty or older, by gender and ethnicity",
-        "utkface",
-        2,
-        "group fairness",
-        {
-            "laptop": _laptop(
-                dict(size=32),
-                "resnet20",
-                "lenet5",
-                epochs=10,
-                recipe=dict(batch_size=32, lr=0.004, augment=("flip",), precision="fp32"),
-                teacher_recipe=Recipe(epochs=10, milestones=(6, 9), augment=("flip",)),
-                soft_scales=("T2", "none"),
-                shrunk="Not one of the paper's data sets: UTKFace, at 32x32, where CelebA's images "
-                "are not at hand; ResNet-20 and LeNet-5.",
-                departures=(
-                    "The teacher learns for 10 epochs and its rate drops late: with 5 epochs and "
-                    "the paper's early drops it was right less often than the student without a "
-                    "teacher, and its students were less accurate and less fair for it.",
-                ),
+STUDIES["faces"] = Study(
+    "faces",
+    "Faces: thirty or older, by gender and ethnicity",
+    "utkface",
+    2,
+    "group fairness",
+    {
+        "laptop": _laptop(
+            dict(size=32),
+            "resnet20",
+            "lenet5",
+            epochs=10,
+            recipe=dict(batch_size=32, lr=0.004, augment=("flip",), precision="fp32"),
+            teacher_recipe=Recipe(epochs=10, milestones=(6, 9), augment=("flip",)),
+            soft_scales=("T2", "none"),
+            shrunk="Not one of the paper's data sets: UTKFace, at 32x32, where CelebA's images "
+            "are not at hand; ResNet-20 and LeNet-5.",
+            departures=(
+                "The teacher learns for 10 epochs and its rate drops late: with 5 epochs and "
+                "the paper's early drops it was right less often than the student without a "
+                "teacher, and its students were less accurate and less fair for it.",
             ),
-            "smoke": _smoke(dict(size=32, n_train=128, n_test=100), "resnet20", "lenet5"),
-        },
-        attributes=("gender", "ethnicity"),
-        in_paper=False,
-    )
+        ),
+        "smoke": _smoke(dict(size=32, n_train=128, n_test=100), "resnet20", "lenet5"),
+    },
+    attributes=("gender", "ethnicity"),
+    in_paper=False,
 )

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kdfair_core import asked
-
-TEMPERATURES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 40)
-"""The paper's range, with T = 1 (its fairness tables) and its extremes."""
+from kdfair_core.studies.temperatures import TEMPERATURES
 
 SEEDS = (0, 1, 2, 3, 4)
 NULL_SEEDS = (5, 6, 7, 8, 9)

@@ -24,18 +24,9 @@ def stable_seed(*parts: Any) -> int:
 class Batch:
     """Examples as a network reads them.
 
-    Attributes
-    ----------
-    index : Tensor of int, shape [batch]
-        Positions in the split.
-    inputs : tuple of Tensor
-        What the network is called with.
-    labels : Tensor of int, shape [batch]
-    view : Tensor of int, shape [batch], or None
-        Which of its few views each example shows (0: as stored, 1: flipped); None where there
-        are too many to number.
-    size : int
-        Examples of the whole batch, where several processes share it.
+    ``index`` are their positions in the split, ``inputs`` what the network is called with. ``view``
+    says which of its few views each example shows (0: as stored, 1: flipped); None where there are
+    too many to number. ``size`` counts the whole batch, where several processes share it.
     """
 
     index: Tensor

@@ -55,16 +55,10 @@ class Captured:
     Recording changes nothing that is learned. Inputs of other shapes, such as a last batch that is
     smaller, go to the function itself; so does everything, with a warning, where recording fails.
 
-    Parameters
-    ----------
-    function : callable
-        Takes tensors, or None; returns a tensor. It must neither draw random numbers nor wait for
-        the GPU, and do the same at every call.
-    state : callable
-        The tensors that it changes. Those that are not there before the recording begin as zeros,
-        as the moments of an optimizer do.
-    record : callable
-        Makes of work what replays it, and its result.
+    ``function`` takes tensors, or None, and returns a tensor. It must neither draw random numbers
+    nor wait for the GPU, and do the same at every call. ``state`` gives the tensors that it
+    changes; those that are not there before the recording begin as zeros, as the moments of an
+    optimizer do. ``record`` makes of work what replays it, and its result.
     """
 
     def __init__(

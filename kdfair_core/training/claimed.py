@@ -26,23 +26,9 @@ def train_claimed(
     """Train each sweep under a claim; those that other processes train come last.
 
     A sweep is finished when its runs are stored, whoever trained them: this waits for others, and
-    takes over what they leave.
-
-    Parameters
-    ----------
-    sweeps : sequence of Sweep
-    store : RunStore
-    train : callable
-        Trains a sweep, with what is still missing of it; had better call ``claim.check`` at times.
-    deadline : float, optional
-        ``time.monotonic()`` after which nobody is waited for.
-    skipped : callable, optional
-        Told of parts of sweeps that others have stored.
-
-    Raises
-    ------
-    OutOfTime
-        At the deadline.
+    takes over what they leave, until ``deadline`` (of ``time.monotonic()``; then OutOfTime).
+    ``train`` is given a sweep with what is still missing of it, and had better call ``claim.check``
+    at times; ``skipped`` is told of parts of sweeps that others have stored.
     """
     left = list(sweeps)
     while left:

@@ -46,10 +46,6 @@ class Compiled:
 
     Other inputs, such as a last batch that is smaller, go to the network itself; so does
     everything, with a warning, where compiling fails.
-
-    Parameters
-    ----------
-    network : Module
     """
 
     def __init__(self, network: nn.Module) -> None:

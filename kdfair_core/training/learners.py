@@ -43,17 +43,9 @@ class Learners:
     random numbers (dropout), or of which that cannot be told, run one after another, since torch
     has one stream of them.
 
-    Parameters
-    ----------
-    networks : sequence of Module
-    seeds : sequence of int
-        Seed of what each network draws while it learns.
-    parts : sequence of Part, optional
-        How they run; by default each on its own.
-    compiled : bool
-        Run them as compiled programs (see :mod:`kdfair_core.training.compiling`).
-    captured : bool
-        Whether a step of them may be captured (see :mod:`kdfair_core.training.captured`).
+    ``seeds`` are of what each network draws while it learns; ``parts`` say how they run, by default
+    each on its own; ``compiled`` and ``captured``, whether as compiled programs and whether a step
+    may be captured (see the modules of these names).
     """
 
     def __init__(
@@ -275,11 +267,7 @@ def make_learners(
         alone = len(networks) == 1 or any(map(may_draw, networks))
         way = "one after another" if alone else "side by side"
     learners = Learners(
-        networks,
-        seeds,
-        parts,
-        compiled=compiled and LeNet5 not in kinds,
-        captured=gpu and fixed,
+        networks, seeds, parts, compiled=compiled and LeNet5 not in kinds, captured=gpu and fixed
     )
     if learners.compiled:
         way += ", compiled"

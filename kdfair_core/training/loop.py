@@ -42,27 +42,13 @@ def train(
     deadline: float | None = None,
     tick: Callable[[int], object] | None = None,
 ) -> tuple[np.ndarray, float]:
-    """Train all learners to the recipe's last epoch.
+    """Train all learners, in place, to the recipe's last epoch.
 
-    Parameters
-    ----------
-    learners : Learners
-        Trained in place.
-    views : Views
-    recipe : Recipe
-    seed : int
-        Seed of the order and the augmentation of examples.
-    lesson : Lesson
-    teacher : TeacherOutputs, optional
-        None where everyone learns from labels alone.
-    checkpoint : Checkpoint, optional
-        Saved after each epoch and every few minutes; where one is there, training goes on from it.
-    names : sequence of str, optional
-        What the checkpoint calls the learners; by default their positions.
-    deadline : float, optional
-        ``time.monotonic()`` after which no further step is made.
-    tick : callable, optional
-        Told the number of finished steps, to draw progress.
+    ``seed`` is that of the order and the augmentation of examples. Without a ``teacher`` everyone
+    learns from labels alone. Where a ``checkpoint`` is there, training goes on from it; it is saved
+    after each epoch and every few minutes, and calls the learners by ``names`` (by default their
+    positions). ``deadline`` is the ``time.monotonic()`` after which no further step is made;
+    ``tick`` is told the number of finished steps.
 
     Returns
     -------

@@ -22,27 +22,13 @@ class Part:
 
     def shares(self, tensors: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Tensors laid out as the module's, by its names, as each network has and calls them."""
-        if not self.stack:
-            return [dict(tensors)]
         module: Any = self.module
-        shares: list[dict[str, Any]] = [{} for _ in range(module.size)]
-        for name, value in tensors.items():
-            values = module.split(name, value) if value.dim() else [value] * module.size
-            for share, part in zip(shares, values, strict=True):
-                share[module.member_name(name)] = part
-        return shares
+        return module.shares(tensors) if self.stack else [dict(tensors)]
 
     def joined(self, shares: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What :meth:`shares` takes apart."""
-        if not self.stack:
-            return dict(shares[0])
         module: Any = self.module
-        joined = {}
-        for member in shares[0]:
-            name = module.stack_name(member)
-            values = [share[member] for share in shares]
-            joined[name] = module.joined(name, values) if values[0].dim() else values[0]
-        return joined
+        return module.joined(shares) if self.stack else dict(shares[0])
 
 
 def may_draw(network: nn.Module) -> bool:

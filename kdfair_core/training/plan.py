@@ -57,22 +57,11 @@ def plan(
     has: Callable[[Identity], bool],
     seeds: Iterable[int] | None = None,
 ) -> list[Sweep]:
-    """The sweeps of a study, seed by seed.
+    """The sweeps of a study (or of a part of it: see :func:`narrowed`), seed by seed.
 
-    Parameters
-    ----------
-    study : Study
-        See :func:`narrowed` for a part of one.
-    profile : str
-    has : callable
-        Whether a run is stored already, such as :meth:`kdfair_core.runs.RunStore.has`.
-    seeds : iterable of int, optional
-        In place of the profile's; its null seeds count.
-
-    Raises
-    ------
-    ValueError
-        For a profile or a seed that cannot be.
+    ``has`` says whether a run is stored already, as :meth:`kdfair_core.runs.RunStore.has` does;
+    ``seeds`` take the place of the profile's, and its null seeds count. A profile or a seed that
+    cannot be is a ValueError.
     """
     chosen = study.profile(profile)
     wanted = chosen.seeds + chosen.null_seeds if seeds is None else asked.seeds(seeds)
@@ -89,15 +78,11 @@ def plan(
 
 
 def narrowed(
-    study: Study,
-    profile: str,
-    *,
-    temperatures: Iterable[float] | None = None,
-    alphas: Iterable[float] | None = None,
-    soft_scales: Iterable[str] | None = None,
-    precision: str | None = None,
+    study: Study, profile: str, *, precision: str | None = None, **settings: Iterable | None
 ) -> Study:
     """A study with what is asked for in place of what its profile says.
+
+    ``settings`` are ``temperatures``, ``alphas`` and ``soft_scales``; those that are None stay.
 
     Raises
     ------
@@ -105,15 +90,7 @@ def narrowed(
         For a profile or a setting that cannot be.
     """
     given = study.profile(profile)
-    changes: dict[str, Any] = {
-        name: values
-        for name, values in (
-            ("temperatures", temperatures),
-            ("alphas", alphas),
-            ("soft_scales", soft_scales),
-        )
-        if values is not None
-    }
+    changes: dict[str, Any] = {name: v for name, v in settings.items() if v is not None}
     if precision is not None:
         changes["teacher_recipe"] = replace(given.teacher_recipe, precision=precision)
         changes["student_recipe"] = replace(given.student_recipe, precision=precision)

@@ -33,17 +33,8 @@ class _Source:
 def companies(own: Checkpoint | None, pending: Sequence[str]) -> Iterator[list[str]]:
     """Groups of runs that are trained one after another; ``own`` holds what each begins with.
 
-    Parameters
-    ----------
-    own : Checkpoint or None
-        Of this request.
-    pending : sequence of str
-        Names of the runs that are not stored.
-
-    Yields
-    ------
-    list of str
-        Names. ``own`` had better be cleared, and the runs stored, when the next one is asked for.
+    ``own`` is the checkpoint of this request, ``pending`` names the runs that are not stored.
+    ``own`` had better be cleared, and the runs stored, when the next group is asked for.
     """
     if own is None:
         yield list(pending)

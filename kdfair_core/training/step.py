@@ -20,12 +20,8 @@ from kdfair_core.training.teacher import autocast
 class Lesson:
     """What each learner is asked to minimize.
 
-    Attributes
-    ----------
-    temperature, alpha, soft_factor : Tensor, shape [learner]
-        T, the weight of the soft term (0: learn from labels alone) and s(T).
-    soft_loss : callable
-        The soft term; see :func:`kdfair_core.distillation.distillation_loss`.
+    Tensors ``[learner]`` of T, of alpha (the weight of the soft term; 0: learn from labels alone)
+    and of s(T); and the soft term (see :func:`kdfair_core.distillation.distillation_loss`).
     """
 
     temperature: Tensor

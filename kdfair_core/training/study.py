@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from kdfair_core import asked, datasets, models, studies
+from kdfair_core import asked, models, studies
 from kdfair_core.datasets import Dataset
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Study
@@ -50,34 +50,25 @@ def run_study(
     Parameters
     ----------
     study, profile : str
-        Names out of :mod:`kdfair_core.studies`, or ``my_study.py:STUDY``; a :class:`Study` of
-        one's own works too.
+        Names of :mod:`kdfair_core.studies`, or ``my_study.py:STUDY``; a :class:`Study` works too.
     store : RunStore
         Where finished runs and checkpoints lie.
-    seeds, temperatures, alphas, soft_scales : iterable, optional
+    seeds, temperatures, alphas, soft_scales, precision : optional
         In place of the profile's; one value is a list of one. Null seeds count as seeds.
     device : str
         "cpu", "cuda", ...; "auto" takes a GPU if there is one.
-    precision : str, optional
-        "fp32", "tf32" (on a GPU) or "bf16" in place of the recipes'.
     compiled : bool, optional
-        Whether networks for images run as compiled programs; by default where their start-up pays
-        (see :mod:`kdfair_core.training.compiling`).
+        Whether networks for images run as compiled programs; by default where their start-up pays.
     together : int, optional
         Seeds that a GPU trains at a time; by default what fits (see :func:`seeds_at_once`).
     time_limit : float, optional
         Minutes after which no further step is made.
     data_root : path, optional
         Where data sets lie; see :func:`kdfair_core.datasets.load`.
-    progress : bool
-        Draw a progress bar with the time left.
-    ray : str, optional
-        Train on Ray (see `kdfair_cluster`): the address of a cluster, "auto", or "local" to start
-        it on this machine.
-    split : int, optional
-        On Ray, groups of each seed's students.
-    gpus_per_teacher : int
-        Devices that share each teacher: GPUs, or processes on a CPU.
+    ray, split, gpus_per_teacher : optional
+        What `kdfair_cluster` does: train on Ray (at the address of a cluster, "auto", or "local" to
+        start it here), there in so many groups of each seed's students; and devices that share each
+        teacher: GPUs, or processes on a CPU.
 
     Returns
     -------
@@ -87,8 +78,7 @@ def run_study(
     Raises
     ------
     ValueError
-        For a study, profile, seed, temperature, alpha, soft_scale, precision, number of seeds
-        together, number of devices, time limit or device that cannot be.
+        For anything asked for that cannot be.
     DatasetMissing
         If the data set is not there.
     """
@@ -116,16 +106,7 @@ def run_study(
     if parts > 1:
         how |= {"seeds": [sweep.seed for sweep in sweeps], "together": together}
         return engine("data_parallel")(sweeps, study, profile, store, parts, **how)
-    options = study.profile(profile).dataset
-    if study.load is None:
-        dataset = datasets.load(study.dataset, root=data_root, **options)
-    else:
-        dataset = study.load(**options)
-    if len(dataset.class_names) != study.n_classes:
-        raise ValueError(
-            f"data set {study.dataset!r} has {len(dataset.class_names)} classes; "
-            f"study {study.name!r} expects {study.n_classes}"
-        )
+    dataset = studies.load_dataset(study, profile, data_root)
     return run_sweeps(
         sweeps,
         DatasetViews(dataset, pick_device(device)),

@@ -6,6 +6,7 @@ networks come from a function, what is finished is handed out, steps are told to
 
 from __future__ import annotations
 
+import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,6 @@ from kdfair_core.training import compiling
 from kdfair_core.training.batches import stable_seed
 from kdfair_core.training.learners import Learners, make_learners, to_device
 from kdfair_core.training.loop import train
-from kdfair_core.training.machine import environment
 from kdfair_core.training.plan import Identity, Sweep, checkpoint_of
 from kdfair_core.training.regroup import clear_finished, companies
 from kdfair_core.training.step import Lesson
@@ -65,43 +65,22 @@ def train_sweep(
     teacher_logits: np.ndarray | None = None,
     arrange: Callable[..., Learners] = make_learners,
 ) -> Iterator[list[FinishedRun]]:
-    """Train what is missing of a sweep.
+    """Train what is missing of a sweep, on the device of its views.
 
-    Parameters
-    ----------
-    sweep : Sweep
-        From :func:`kdfair_core.training.plan.plan`, or made by hand.
-    views : DatasetViews
-        The data set, on the device to train on.
-    build : callable
-        The network of an identity, with its initial weights.
-    stored_weights : callable, optional
-        The weights of a teacher that is not missing.
-    checkpoints : callable, optional
-        The checkpoint of a name and what it belongs to; see :class:`RunStore.checkpoint`.
-    deadline : float, optional
-        ``time.monotonic()`` after which no further step is made.
-    tick : callable, optional
-        Told of finished steps, each network's counted.
-    compiled : bool, optional
-        Whether networks for images run as compiled programs; by default where their start-up pays.
-    soft_loss : callable, optional
-        In place of the one that the recipe names.
-    teacher_logits : float array [training example, class], optional
-        What the students learn from, where there is no network to ask; without augmentation.
-    arrange : callable
-        How networks run, in place of :func:`kdfair_core.training.learners.make_learners`.
+    ``build`` gives the network of an identity, with its initial weights; ``stored_weights`` those
+    of a teacher that is not missing; ``checkpoints`` the checkpoint of a name and what it belongs
+    to. ``deadline`` is the ``time.monotonic()`` after which no further step is made (then
+    OutOfTime); ``tick`` is told of finished steps, each network's counted. ``compiled`` says
+    whether networks for images run as compiled programs (by default where their start-up pays),
+    ``arrange`` how networks run. ``soft_loss`` takes the place of the one that the recipe names;
+    ``teacher_logits``, float ``[training example, class]``, that of a network to ask, without
+    augmentation.
 
     Yields
     ------
     list of FinishedRun
         The teacher's, then the students'. A checkpoint is cleared when the next list is asked for:
         by then the runs had better be stored.
-
-    Raises
-    ------
-    OutOfTime
-        At the deadline.
     """
     pending = sweep.to_train()
     one = _Trained(views, build, checkpoints, deadline, tick, compiled, soft_loss, arrange)
@@ -287,3 +266,15 @@ def finished_run(
 
 def _weights(network: nn.Module) -> dict[str, np.ndarray]:
     return {name: t.cpu().contiguous().numpy() for name, t in network.state_dict().items()}
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What a run was made on, as it is stored beside its numbers."""
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "device": gpu or "cpu",
+        "threads": torch.get_num_threads(),
+    }

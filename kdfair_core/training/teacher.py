@@ -32,10 +32,7 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
         raise ValueError(f"unknown precision {precision!r}; expected {expected}")
     # casts of weights that a GPU's captured step kept would outlive it
     return torch.autocast(
-        device.type,
-        torch.bfloat16,
-        enabled=precision == "bf16",
-        cache_enabled=device.type == "cpu",
+        device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=device.type == "cpu"
     )
 
 
@@ -96,15 +93,8 @@ class TeacherOutputs:
 
     Where an example has one view or two, the teacher looks at each once, before the first epoch;
     where it has many, at each batch as it comes. Either way the logits belong to the view that the
-    students see.
-
-    Parameters
-    ----------
-    network : Module
-    views : Views
-    precision : str
-    compiled : bool
-        Run it as a compiled program (see :mod:`kdfair_core.training.compiling`).
+    students see. ``compiled`` runs it as a compiled program (see
+    :mod:`kdfair_core.training.compiling`).
     """
 
     def __init__(
@@ -167,12 +157,7 @@ def logits_and_features(network: nn.Module) -> Iterator[Callable[..., Tensor]]:
     """Inside, what gives ``[batch, class + feature]`` in one look; afterwards nothing is left.
 
     The features are what the network's method ``features`` returns, or, without one, what its last
-    linear layer reads.
-
-    Raises
-    ------
-    ValueError
-        If it has neither (see :func:`has_features`).
+    linear layer reads; with neither it is a ValueError (see :func:`has_features`).
     """
     read: list[Tensor] = []
     own, last = _own_features(network), _last_linear(network)

@@ -22,23 +22,11 @@ from kdfair_core.training.batches import Batch, Labeled, stable_seed
 
 
 class ImageViews(Labeled):
-    """Images of one split.
+    """Images of one split: bytes, or finite floats, ``[example, channel, height, width]``.
 
-    Parameters
-    ----------
-    split : Split
-    mean, std : tuple of float
-        Of each channel; images are shifted and scaled by them. For bytes on the scale 0 to 1, for
-        floats on the images' own.
-    device : torch.device
-    augment : tuple of str
-        Out of "crop" and "flip"; see :class:`kdfair_core.studies.Recipe`.
-
-    Raises
-    ------
-    ValueError
-        For another augmentation, and images that are neither bytes nor finite floats
-        ``[example, channel, height, width]`` with a mean and a deviation for each channel.
+    They are shifted and scaled by each channel's ``mean`` and ``std``: for bytes on the scale 0 to
+    1, for floats on the images' own. ``augment`` is out of "crop" and "flip" (see
+    :class:`kdfair_core.studies.Recipe`). Other images and another augmentation are a ValueError.
     """
 
     def __init__(
@@ -177,10 +165,7 @@ class TokenViews(Labeled):
     def _batch(self, chunk: Tensor, size: int) -> Batch:
         ids, mask = self.tokens[chunk.numpy()]
         index = chunk.to(self.device)
-        inputs = (
-            torch.as_tensor(ids).to(self.device),
-            torch.as_tensor(mask).to(self.device),
-        )
+        inputs = (torch.as_tensor(ids).to(self.device), torch.as_tensor(mask).to(self.device))
         return Batch(index, inputs, self.labels[index], torch.zeros_like(index), size)
 
 

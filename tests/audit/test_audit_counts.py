@@ -171,7 +171,7 @@ def test_damaged_counts_are_refused(counts, tmp_path):
 
 def test_a_bootstrap_of_counted_rows_is_one_of_examples(binary):
     """Distinct rows with their number stand for the examples themselves."""
-    from kdfair_core.metrics.intervals import FairnessBootstrap
+    from kdfair_audit.intervals import FairnessBootstrap
 
     groups = binary["sex"].map({"F": 0, "M": 1}).to_numpy()
     rows = binary.assign(g=groups)[["g", "y", "student"]]

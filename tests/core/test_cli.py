@@ -127,6 +127,7 @@ def test_run_passes_on_what_was_asked(trained, capsys):
             "together": None,
             "ray": None,
             "split": None,
+            "gpus_per_teacher": 1,
             "time_limit": None,
             "progress": True,
         }
@@ -151,6 +152,7 @@ def test_run_passes_on_what_was_asked(trained, capsys):
             "together": 2,
             "ray": None,
             "split": None,
+            "gpus_per_teacher": 1,
             "time_limit": 0.5,
             "progress": False,
         }

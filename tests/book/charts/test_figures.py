@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from made_up import made_up_results
 
 from kdfair_book import charts, evidence
-from kdfair_book.charts import dial, intervals, temperature, theme
+from kdfair_book.charts import intervals, signals, temperature, theme
 from kdfair_book.pages import study_sentences as story
 from kdfair_core import results as published
 
@@ -191,7 +191,7 @@ def test_texts_are_escaped(results):
         (lambda r: charts.paper_counts("cifar100", alpha=0.1), "0.1.*0.6, 0.8"),
         (lambda r: charts.Picture(np.zeros((3, 3)), "x"), r"float64 \[3, 3\].*uint8"),
         (lambda r: theme.badge_text("a guess"), "badge 'a guess' cannot name"),
-        (lambda r: dial.position([1, 2], 3), "no temperature 3.*1, 2"),
+        (lambda r: signals.position([1, 2], 3), "no temperature 3.*1, 2"),
     ],
 )
 def test_what_cannot_be_shown_is_said(results, call, said):

@@ -8,6 +8,7 @@ from made_up import made_up_results
 from kdfair_book import paper
 from kdfair_book.charts import annotations, paper_comparison
 from kdfair_book.charts import paper as paper_charts
+from kdfair_book.evidence.chance import affected_counts
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def cifar10():
 def test_counts_beside_the_papers(cifar10):
     figure = paper_comparison.beside_counts(cifar10)
     table = figure.table.set_index("T")
-    ours = cifar10.affected_counts().query("comparison == 'SC' and soft_scale == 'T2'")
+    ours = affected_counts(cifar10).query("comparison == 'SC' and soft_scale == 'T2'")
     ours = ours.set_index("temperature")["significant"]
     column = "#SC: alone, distilled"
     assert table.loc[10, f"{column}, measured here"] == ours[10]

@@ -4,10 +4,16 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from known_study import made_up
 from scipy import stats
 
-from kdfair_book.evidence.chance import count_significant, permutation_test
-from kdfair_core.metrics import affected_classes, chance_count, relative_class_accuracy
+from kdfair_book.evidence.chance import (
+    affected_counts,
+    chance_count,
+    count_significant,
+    permutation_test,
+)
+from kdfair_core.metrics import affected_classes, relative_class_accuracy
 
 
 def test_a_hundred_classes_give_five_and_one_to_ten():
@@ -93,3 +99,21 @@ def test_bad_input_is_refused():
         chance_count(10, confidence=1)
     with pytest.raises(ValueError, match="two runs"):
         permutation_test(np.zeros((1, 3)), np.zeros((4, 3)))
+
+
+def test_affected_counts():
+    found = made_up(n=600, n_classes=3, temperatures=(1, 4))
+    counts = affected_counts(found)
+    assert list(counts) == [
+        *["comparison", "temperature", "alpha", "soft_scale", "n_classes", "significant"],
+        *["significant_bh", "chance_low", "chance_mean", "chance_high"],
+    ]
+    keys = ["comparison", "temperature", "alpha", "soft_scale"]
+    for column, correction in [("significant", None), ("significant_bh", "bh")]:
+        classes = found.affected_classes(correction)
+        expected = classes.groupby(keys, dropna=False, sort=False)["significant"].sum()
+        assert counts[column].tolist() == expected.tolist()
+    assert (counts["n_classes"] == 3).all() and (counts["chance_mean"] - 0.15 < 1e-12).all()
+    # P(no class of 3) = 0.857, P(at most 1) = 0.993
+    assert (counts["chance_low"] == 0).all() and (counts["chance_high"] == 1).all()
+    assert affected_counts(found.only(seeds=0)).empty

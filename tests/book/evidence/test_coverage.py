@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kdfair_audit.intervals import FairnessBootstrap
 from kdfair_book.evidence.coverage import (
     PAIRS,
     WORLDS,
@@ -10,7 +11,7 @@ from kdfair_book.evidence.coverage import (
     simulate_coverage,
     simulate_difference_coverage,
 )
-from kdfair_core.metrics import FairnessBootstrap, bootstrap_interval, group_counts
+from kdfair_core.metrics import bootstrap_interval, group_counts
 
 
 def allowed(level, n):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kdfair_book.evidence.chance import affected_counts
 from kdfair_core import results
 
 ROOT = Path(__file__).parents[3]
@@ -36,7 +37,7 @@ def test_the_script_is_short_and_knows_nothing_of_ours():
 def test_every_row_and_every_count(folder, recompute):
     difference, n, counts = recompute(folder)
     assert n == len(pd.read_csv(folder / "summary.csv")) and difference < 1e-6
-    ours = results.load(folder.parent.name, folder.name, root=folder.parents[1]).affected_counts()
+    ours = affected_counts(results.load(folder.parent.name, folder.name, root=folder.parents[1]))
     for comparison in ("SC", "TC"):
         part = ours[ours["comparison"] == comparison]
         both = [

@@ -8,6 +8,7 @@ import pytest
 from made_up import made_up_results
 
 from kdfair_book import pages
+from kdfair_book.evidence.chance import affected_counts
 from kdfair_book.pages import study_sentences as story
 from kdfair_book.pages import text
 from kdfair_core import results
@@ -38,7 +39,7 @@ def test_a_fall_is_called_a_fall(found):
 
 def test_affected_counts_and_control(found):
     text = story.affected(found)
-    counts = found.affected_counts()
+    counts = affected_counts(found)
     null = counts.loc[counts["comparison"] == "null", "significant"].iloc[0]
     assert f"differ in {null:.0f} classes" in text
     assert "#SC" in text and "#TC" in text
@@ -155,7 +156,7 @@ def test_crossing_and_turn_are_read_off_the_counts(study, crossed, turned):
     found = results.load(study, "laptop")
     said = story.crossing(found)
     assert crossed in said and turned in said
-    counts = found.affected_counts()
+    counts = affected_counts(found)
     usual = (counts["alpha"] == 0.8) & (counts["soft_scale"] == "T2")
     sc = counts[usual & (counts["comparison"] == "SC")].set_index("temperature")["significant"]
     assert f"{sc.max():.0f}" in said and f"{sc[40]:.0f}" in said

@@ -247,12 +247,6 @@ def test_twenty_thousand_in_a_minute():
     assert time.process_time() - start < 3
 
 
-def test_contact_sheet():
-    sheet = trifeature.contact_sheet(32)
-    assert sheet.shape == (340, 340, 3) and sheet.dtype == np.uint8
-    np.testing.assert_array_equal(sheet, trifeature.contact_sheet(32))
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -137,3 +137,8 @@ def test_affected_classes_refuses_bad_input(given, message):
 def test_disagreement_refuses_runs_that_do_not_pair():
     with pytest.raises(ValueError, match="same runs"):
         disagreement_matrix(np.zeros((2, 3), int), np.zeros((4, 3), int), n_classes=2)
+
+
+def test_text_labels_are_shown_as_python_shows_them():
+    with pytest.raises(ValueError, match="values such as 'no'; expected whole numbers"):
+        class_accuracy(np.array(["no", "yes"]), np.array([0, 1]), n_classes=2)

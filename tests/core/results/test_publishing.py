@@ -193,21 +193,21 @@ def test_teacher_features_are_of_the_first_teacher_of_all(toy):
 
 
 @pytest.mark.parametrize(
-    ("options", "why"),
+    ("study", "scored", "why"),
     [
-        ({"study": make_study(student_recipe=studies.Recipe(epochs=2))}, "8 of the 10 .* recipe"),
-        ({"scored": 3}, "10 of the 10 .* are of 8 scored examples, not 3"),
+        (make_study(student_recipe=studies.Recipe(epochs=2)), 8, "8 of the 10 .* recipe"),
+        (make_study(), 3, "10 of the 10 .* are of 8 scored examples, not 3"),
     ],
 )
-def test_published_runs_that_cannot_be_kept(published, options, why):
-    study = options.pop("study", published.study)
+def test_published_runs_that_cannot_be_kept(published, study, scored, why, monkeypatch):
+    monkeypatch.setattr(collecting, "SCORED", scored)
     published.store = runs.RunStore(published.root / "elsewhere")
     write_run(published.store, studies.teacher_identity(study, "smoke", 7), LABELS)
     before = (published.folder / "manifest.json").read_bytes()
     with pytest.raises(ValueError, match=f"{why}.*: publish with replace=True"):
-        published.publish(study, **options)
+        published.publish(study)
     assert (published.folder / "manifest.json").read_bytes() == before
-    published.publish(study, **options, replace=True)
+    published.publish(study, replace=True)
     assert len(results.load("toy").runs) == 1
 
 
@@ -330,21 +330,14 @@ def test_scored_examples_are_few_and_evenly_strided(n, n_classes, m):
     assert steps.min() >= 1 and steps.max() - steps.min() <= 1 and examples[-1] >= n - steps.max()
 
 
-def test_scored_examples_as_asked():
-    assert results.scored_examples(10, 2, 4).tolist() == [0, 2, 5, 7]
-    assert results.scored_examples(3, 2, 9).tolist() == [0, 1, 2]
-    with pytest.raises(ValueError, match="scored is 0"):
-        results.scored_examples(10, 2, 0)
-
-
-def test_logits_and_features_are_those_of_the_scored_examples(toy):
+def test_logits_and_features_are_those_of_the_scored_examples(toy, monkeypatch):
+    monkeypatch.setattr(collecting, "SCORED", 3)
     toy.fill()
-    own = np.arange(16.0).reshape(8, 2)
-    toy.publish(scored=3, features={"own": own, "teacher": own[:3] + 1})
+    toy.publish()
     loaded = results.load("toy")
     assert loaded.scored.tolist() == [0, 2, 5]
-    np.testing.assert_array_equal(loaded.features["own"], own[[0, 2, 5]])
-    np.testing.assert_array_equal(loaded.features["teacher"], own[:3] + 1)
+    teacher = np.random.default_rng(1).normal(size=(8, 4))[[0, 2, 5]]
+    np.testing.assert_array_equal(loaded.features["teacher"], teacher.astype(np.float16))
     np.testing.assert_array_equal(loaded.logits.argmax(2), loaded.pred[:, [0, 2, 5]])
     images = make_dataset().test.x[[0, 2, 5]]
     np.testing.assert_array_equal(loaded.features["input"], collecting.pooled(images))
@@ -363,13 +356,12 @@ def test_text_has_no_pixels(toy):
     assert list(results.load("toy").features) == ["teacher"]
 
 
-def test_features_that_cannot_be(toy):
+def test_features_that_are_not_finite_are_left_out(toy, monkeypatch):
+    monkeypatch.setattr("toy_study.FEATURE", 1e9)
     toy.fill()
-    with pytest.raises(ValueError, match=r"'own' have shape \(5, 2\); expected \[8, d\]"):
-        toy.publish(features={"own": np.zeros((5, 2))})
-    with pytest.warns(UserWarning, match="'own' are not finite"):
-        toy.publish(features={"own": np.full((8, 2), 1e9)})
-    assert "own" not in results.load("toy").features
+    with pytest.warns(UserWarning, match="'teacher' are not finite"):
+        toy.publish()
+    assert list(results.load("toy").features) == ["input"]
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (8, 24), (28, 28), (9, 100)])

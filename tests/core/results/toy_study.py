@@ -43,6 +43,10 @@ def make_dataset(**changes) -> Dataset:
     return Dataset(**(content | changes))
 
 
+FEATURE = 1.0
+"""Deviation of the teachers' features."""
+
+
 def write_run(store, identity, prediction, labels=LABELS, **info):
     """Store a run whose logits are +1 for the predicted class and -1 for the others."""
     prediction = np.asarray(prediction)
@@ -50,7 +54,7 @@ def write_run(store, identity, prediction, labels=LABELS, **info):
     logits = np.where(np.arange(n_classes) == prediction[:, None], 1.0, -1.0)
     arrays = {"logits": logits.astype(np.float16), "prediction": prediction.astype(np.uint8)}
     if identity["role"] == "teacher":
-        arrays["features"] = np.random.default_rng(1).normal(size=(len(labels), 4))
+        arrays["features"] = np.random.default_rng(1).normal(0, FEATURE, (len(labels), 4))
     noted = {"accuracy": float((prediction == labels).mean()), "seconds": 36.0}
     store.write(identity, arrays, noted | info)
 

@@ -1,4 +1,4 @@
-"""The temperature dial, as a chart knows it.
+"""The dial of temperatures, as a chart knows it: its Vega signals.
 
 The temperatures of a study are a list without even steps (1..10, 20, 30, 40), so the dial is
 a position in that list. A chart has the Vega signals ``dial`` (the position, 0-based),

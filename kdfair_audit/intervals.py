@@ -1,7 +1,7 @@
 """Intervals over test examples and seeds together, for models judged on the same examples.
 
 Two things make a measured value differ from what another study would find: other test examples,
-and other seeds. Examples are resampled once for all runs (:mod:`kdfair_core.metrics.joint`), so
+and other seeds. Examples are resampled once for all runs (:mod:`kdfair_audit.joint_table`), so
 models are compared on the same redrawn test set. Seeds are few, and resampling five of anything
 understates its spread; their part is Student's t with as many degrees of freedom as seeds less
 one, times the standard error between runs.
@@ -9,7 +9,7 @@ one, times the standard error between runs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -17,19 +17,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from kdfair_audit.joint_table import JointTable
 from kdfair_core import asked
-from kdfair_core.metrics._checks import (
+from kdfair_core.metrics.bootstrap import N_BOOT
+from kdfair_core.metrics.checks import (
     as_groups,
     as_labels,
     as_n_classes,
-    as_seeds,
-    paired,
     same_length,
 )
-from kdfair_core.metrics.joint import JointTable
 from kdfair_core.metrics.maxmin import (
+    CANDIDATES,
     Simulator,
-    bias_correction,
     max_min_interval,
     nothing_seen,
 )
@@ -85,7 +84,7 @@ class FairnessBootstrap:
         groups: Sequence[Any] | None = None,
         sample_count: Array | None = None,
         seeds: Sequence[Sequence[Any]] | None = None,
-        n_boot: int = 1000,
+        n_boot: int = N_BOOT,
         seed: int,
     ) -> None:
         n_classes = as_n_classes(n_classes)
@@ -281,6 +280,53 @@ class FairnessBootstrap:
         if apart:
             draws = _student(n, self.n_boot, np.random.default_rng([self._seed, n, 1]))
         return draws * by_run.std(ddof=1) / np.sqrt(n)
+
+
+def bias_correction(simulate: Simulator) -> Callable[[Any], Any]:
+    """The function that takes the bias out of a max-min: value to median-unbiased estimate.
+
+    It gives the true difference under which a value would be the median; 0 for values that equal
+    groups exceed half of the time.
+    """
+    scale = max(simulate.value, float(np.median(simulate(0.0))))
+    if simulate.value == 0 or scale == 0:
+        return lambda value: np.asarray(value, dtype=float)
+    truths = CANDIDATES[CANDIDATES <= 2] * scale
+    medians = np.array([np.median(simulate(truth / simulate.value)) for truth in truths])
+    medians = np.maximum.accumulate(medians)
+
+    def correct(value: Any) -> Any:
+        inside = np.interp(value, medians, truths)
+        return inside + np.maximum(np.asarray(value) - medians[-1], 0.0)
+
+    return correct
+
+
+def paired(
+    a: NDArray[Any], b: NDArray[Any], seeds_a: Sequence[Any] | None, seeds_b: Sequence[Any] | None
+) -> NDArray[Any] | None:
+    """Differences of runs ``[pair]`` that share a seed; None if the sides are of other seeds.
+
+    Without seeds, run k of a and run k of b are a pair if there are as many of both.
+    """
+    if len(a) != len(b):
+        return None
+    if seeds_a is None or seeds_b is None:
+        return a - b
+    if sorted(seeds_a) != sorted(seeds_b) or len(set(seeds_a)) < len(seeds_a):
+        return None
+    place = {seed: k for k, seed in enumerate(seeds_b)}
+    return a - b[[place[seed] for seed in seeds_a]]
+
+
+def as_seeds(seeds: Sequence[Sequence[Any]] | None, n_runs: Sequence[int]) -> list[Any]:
+    """The seeds of each model's runs, or None for each."""
+    if seeds is None:
+        return [None] * len(n_runs)
+    if [len(model) for model in seeds] != list(n_runs):
+        given = [len(model) for model in seeds]
+        raise ValueError(f"seeds has {given} seeds for models of {list(n_runs)} runs")
+    return [list(model) for model in seeds]
 
 
 def _student(n_runs: int, n_boot: int, rng: np.random.Generator) -> Array:

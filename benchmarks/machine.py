@@ -1,4 +1,4 @@
-"""What a run or a benchmark was made on, as it is stored beside the numbers."""
+"""What a benchmark ran on, as it is stored beside its rows."""
 
 from __future__ import annotations
 
@@ -10,20 +10,8 @@ from typing import Any
 import torch
 
 
-def environment(device: torch.device) -> dict[str, Any]:
-    """What the numbers were made on."""
-    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-    return {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "device": gpu or "cpu",
-        "threads": torch.get_num_threads(),
-    }
-
-
 def machine() -> dict[str, Any]:
-    """What a benchmark ran on: what is stored beside its rows."""
+    """Versions, processor, threads and cores."""
     return {
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -74,33 +74,6 @@ def same_length(**arrays: Any) -> int:
     return next(iter(lengths.values()))
 
 
-def paired(
-    a: NDArray[Any], b: NDArray[Any], seeds_a: Sequence[Any] | None, seeds_b: Sequence[Any] | None
-) -> NDArray[Any] | None:
-    """Differences of runs ``[pair]`` that share a seed; None if the sides are of other seeds.
-
-    Without seeds, run k of a and run k of b are a pair if there are as many of both.
-    """
-    if len(a) != len(b):
-        return None
-    if seeds_a is None or seeds_b is None:
-        return a - b
-    if sorted(seeds_a) != sorted(seeds_b) or len(set(seeds_a)) < len(seeds_a):
-        return None
-    place = {seed: k for k, seed in enumerate(seeds_b)}
-    return a - b[[place[seed] for seed in seeds_a]]
-
-
-def as_seeds(seeds: Sequence[Sequence[Any]] | None, n_runs: Sequence[int]) -> list[Any]:
-    """The seeds of each model's runs, or None for each."""
-    if seeds is None:
-        return [None] * len(n_runs)
-    if [len(model) for model in seeds] != list(n_runs):
-        given = [len(model) for model in seeds]
-        raise ValueError(f"seeds has {given} seeds for models of {list(n_runs)} runs")
-    return [list(model) for model in seeds]
-
-
 def as_weights(values: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
     """Example weights ``[example]``, finite and not negative."""
     if values is None:
