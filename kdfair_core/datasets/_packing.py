@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import shutil
-import subprocess
-import sys
+import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from kdfair_core.datasets._images import ImageFiles, read_image
@@ -29,8 +28,6 @@ BLOCK = 1024
 
 HEAD = 128
 """Bytes of a .npy file before its numbers (numpy aligns them to 64)."""
-
-_PROGRAM = "from kdfair_core.datasets._packing import main; main()"
 
 
 def packed(files: ImageFiles, path: Path, *, workers: int | None = None) -> np.ndarray:
@@ -68,50 +65,49 @@ def _pack(files: ImageFiles, path: Path, workers: int) -> None:
         )
     done = _begun(files, part, journal)
     todo = [start for start in range(0, len(files), BLOCK) if start not in done]
-    with (
-        open(journal, "a") as notes,
-        tqdm(
-            total=len(files),
-            initial=min(BLOCK * len(done), len(files)),
-            unit="image",
-            unit_scale=True,
-            desc=f"packing {path.name}",
-            disable=len(files) <= BLOCK,
-        ) as bar,
-    ):
-        turn, count = threading.Lock(), min(workers, len(todo))
 
-        def work(_: int) -> None:
-            with _Writer(alone=count == 1) as writer:
-                while True:
-                    with turn:
-                        if not todo:
-                            return
-                        start = todo.pop(0)
-                    try:
-                        writer.write(_block(files, part, start))
-                    except BaseException:
-                        todo.clear()  # the others end with the block that they are at
-                        raise
-                    with turn:
-                        notes.write(f"{start}\n")
-                        notes.flush()
-                        os.fsync(notes.fileno())
-                        done.add(start)
-                        bar.update(min(BLOCK, len(files) - start))
+    def block(start: int) -> ImageFiles:
+        return ImageFiles(files.paths[start : start + BLOCK], files.size, files.resize)
 
-        try:
-            with ThreadPoolExecutor(max(1, count)) as pool:
-                try:
-                    list(pool.map(work, range(count)))
-                except BaseException:  # Ctrl-C too
-                    todo.clear()
-                    raise
-        except BaseException:
-            if not done:  # nothing to resume
-                part.unlink()
-                journal.unlink()
-            raise
+    run = Parallel(
+        n_jobs=max(1, min(workers, len(todo))),
+        batch_size=1,
+        pre_dispatch="n_jobs",
+        return_as="generator_unordered",
+        idle_worker_timeout=10,
+        initializer=_begin,
+        initargs=(os.getpid(),),
+    )
+    try:
+        with (
+            open(journal, "a") as notes,
+            tqdm(
+                total=len(files),
+                initial=min(BLOCK * len(done), len(files)),
+                unit="image",
+                unit_scale=True,
+                desc=f"packing {path.name}",
+                disable=len(files) <= BLOCK,
+            ) as bar,
+        ):
+            for start in run(delayed(_write)(part, start, block(start)) for start in todo):
+                notes.write(f"{start}\n")
+                notes.flush()
+                os.fsync(notes.fileno())
+                done.add(start)
+                bar.update(min(BLOCK, len(files) - start))
+    except BaseException as error:
+        if not done:  # nothing to resume
+            part.unlink()
+            journal.unlink()
+        if isinstance(error, BrokenProcessPool):
+            raise OSError(f"a process that packs images into {path} was killed") from error
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"the disk of {part} is full: free some space and give the same command again, "
+                "which goes on from there"
+            ) from None
+        raise
     os.replace(part, path)
     journal.unlink()
 
@@ -132,78 +128,24 @@ def _begun(files: ImageFiles, part: Path, journal: Path) -> set[int]:
     return set()
 
 
-def _block(files: ImageFiles, part: Path, start: int) -> dict[str, Any]:
-    return {
-        "paths": [str(path) for path in files.paths[start : start + BLOCK]],
-        "size": files.size,
-        "resize": files.resize,
-        "part": str(part),
-        "at": HEAD + start * int(np.prod(files.shape[1:])),
-    }
+def _begin(parent: int) -> None:
+    """In a process that writes: leave Ctrl-C to its parent, and end with it."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=watch, daemon=True).start()
 
 
-def _write(block: dict[str, Any]) -> None:
-    """Write one block and flush it to the disk."""
-    size, resize = block["size"], block["resize"]
-    with open(block["part"], "r+b") as file:
-        file.seek(block["at"])
-        for path in block["paths"]:
-            file.write(read_image(Path(path), size, resize).data)
+def _write(part: Path, start: int, files: ImageFiles) -> int:
+    """Write the block that begins at image ``start`` and flush it to the disk."""
+    with open(part, "r+b") as file:
+        file.seek(HEAD + start * int(np.prod(files.shape[1:])))
+        for path in files.paths:
+            file.write(read_image(path, files.size, files.resize).data)
         file.flush()
         os.fsync(file.fileno())
-
-
-class _Writer:
-    """What writes blocks: a process of its own, which ends with this one, or this one."""
-
-    def __init__(self, *, alone: bool) -> None:
-        self.process: subprocess.Popen | None = None
-        if not alone:
-            environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                env=environment,
-                start_new_session=True,  # Ctrl-C is for this process
-            )
-
-    def __enter__(self) -> _Writer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process is not None:
-            self.process.communicate()
-
-    def write(self, block: dict[str, Any]) -> None:
-        said: dict[str, Any]
-        if self.process is None:
-            said = _tried(block)
-        else:
-            assert self.process.stdin is not None and self.process.stdout is not None
-            self.process.stdin.write(json.dumps(block) + "\n")
-            self.process.stdin.flush()
-            line = self.process.stdout.readline()
-            said = json.loads(line) if line else {"failed": "a process that packs images ended"}
-        if said.get("errno") in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(
-                f"the disk of {block['part']} is full: free some space and give the same command "
-                "again, which goes on from there"
-            )
-        if "failed" in said:
-            raise (OSError if said.get("errno") else ValueError)(said["failed"])
-
-
-def _tried(block: dict[str, Any]) -> dict[str, Any]:
-    try:
-        _write(block)
-    except (ValueError, OSError) as error:
-        return {"failed": str(error), "errno": getattr(error, "errno", None)}
-    return {}
-
-
-def main() -> None:
-    """What a process that packs does: a block a line, until there are no more."""
-    for line in sys.stdin:
-        print(json.dumps(_tried(json.loads(line))), flush=True)
+    return start
