@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book.claims.registry import CLAIMS, Claim
+from kdfair_book.evidence.available import available
 from kdfair_book.evidence.claim_tests import Finding
 from kdfair_book.evidence.sweep import NotThere, Sweep, settings, sweep
 from kdfair_book.evidence.trends import holm
 from kdfair_core import studies
-from kdfair_core.results import Results, available, load
+from kdfair_core.results import Results, load
 
 LEVEL = 0.05
 

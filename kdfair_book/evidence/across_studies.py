@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kdfair_book import paper
+from kdfair_book.evidence.available import available
 from kdfair_book.evidence.chance import affected_counts
 from kdfair_core import results, studies
 
@@ -95,7 +96,7 @@ def _accuracies(title: str, source: str, means: pd.DataFrame) -> dict[str, objec
 
 def _measured() -> list[tuple[str, str]]:
     """Study and its best profile, of all that are published whole and known."""
-    there = results.available()
+    there = available()
     best = there[there["problem"] == ""].drop_duplicates("study")
     profiles: dict[str, str] = dict(zip(best["study"], best["profile"], strict=True))
     return [(study, profiles[study]) for study in studies.names() if study in profiles]

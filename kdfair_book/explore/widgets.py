@@ -16,9 +16,10 @@ import ipywidgets as ipw
 import pandas as pd
 
 from kdfair_book.charts import theme
+from kdfair_book.evidence.available import available
 from kdfair_book.explore.selection import EVERY, FIELDS, PAIRS, Selection, State, measured, pairs_of
 from kdfair_core import studies
-from kdfair_core.results import NotMeasured, Results, available, load, results_root
+from kdfair_core.results import NotMeasured, Results, load, results_root
 
 NO_ATTRIBUTE = "(none)"
 

@@ -15,6 +15,7 @@ from kdfair_book.charts.collapsed import in_words
 from kdfair_book.charts.tiny import Interval, intervals_svg
 from kdfair_book.evidence import NotThere, Sweep, disagreement_reduction, settings, sweep
 from kdfair_book.evidence.across_studies import TITLES
+from kdfair_book.evidence.available import available
 from kdfair_book.evidence.class_bias import paired_test
 from kdfair_book.evidence.equal_accuracy import AtEqualAccuracy, at_equal_accuracy
 from kdfair_book.evidence.group import all_models, position
@@ -105,7 +106,7 @@ def opening(found: list[Results] | None = None) -> Opening:
 
 def published() -> list[Results]:
     """The most faithful results of each study, without those too small to mean anything."""
-    there = results.available()
+    there = available()
     there = there[(there["problem"] == "") & (there["profile"] != "smoke")]
     there = there.drop_duplicates("study")
     known = [name for name in studies.names() if name in set(there["study"])]

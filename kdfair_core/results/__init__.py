@@ -13,17 +13,17 @@ from kdfair_core.results.collecting import scored_examples
 from kdfair_core.results.frames import IDENTIFYING, Results
 from kdfair_core.results.manifest import NotMeasured, badge, results_root
 from kdfair_core.results.publishing import publish
-from kdfair_core.results.reading import available, load, validate
+from kdfair_core.results.reading import load, published, validate
 
 __all__ = [
     "IDENTIFYING",
     "Damaged",
     "NotMeasured",
     "Results",
-    "available",
     "badge",
     "load",
     "publish",
+    "published",
     "results_root",
     "scored_examples",
     "validate",

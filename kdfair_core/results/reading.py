@@ -7,13 +7,11 @@ import warnings
 import zipfile
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kdfair_core import asked
-from kdfair_core.files import Damaged
 from kdfair_core.metrics import UndefinedMetricWarning
 from kdfair_core.results.frames import Results
 from kdfair_core.results.manifest import (
@@ -38,7 +36,7 @@ def load(
     Parameters
     ----------
     study : str
-        A name out of `available`.
+        A name out of `published`.
     profile : str, optional
         Default: the best published, "paper" before "laptop" before "smoke".
     root : path, optional
@@ -54,29 +52,23 @@ def load(
     base = results_root(root)
     if not isinstance(study, str):
         raise ValueError(f"study {asked.shown(study)}: expected a name, such as trifeature")
-    profiles = _published(base).get(study, [])
+    profiles = published(base).get(study, [])
     if not profiles or (profile is not None and profile not in profiles):
         raise NotMeasured(_nothing(base, study, profile))
     return _read(folder_of(base, study, profile or profiles[0]))
 
 
-def available(root: str | os.PathLike[str] | None = None) -> pd.DataFrame:
-    """Return what is published, a row a study and profile.
+def published(root: str | os.PathLike[str] | None = None) -> dict[str, list[str]]:
+    """Return the profiles published of each study, the most faithful first."""
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``study``, ``profile``, ``badge``, ``runs``, ``seeds``, ``null_seeds``, ``temperatures``,
-        ``alphas``, ``soft_scales`` (tuples), ``missing`` (number of runs of the profile not
-        there), ``examples``, ``hours`` (of training), ``devices`` (tuple), ``created``, and
-        ``problem``: a sentence if the results cannot be read, else empty.
-    """
-    base = results_root(root)
-    found = [(study, p) for study, profiles in _published(base).items() for p in profiles]
-    rows = [_described(folder_of(base, *of)) for of in found]
-    columns = ["study", "profile", "badge", "runs", "seeds", "null_seeds", "temperatures"]
-    columns += ["alphas", "soft_scales", "missing", "examples", "hours", "devices", "created"]
-    return pd.DataFrame(rows, columns=[*columns, "problem"])
+    def rank(profile: str) -> tuple[int, str]:
+        return (PREFERRED.index(profile) if profile in PREFERRED else len(PREFERRED), profile)
+
+    found: dict[str, list[str]] = {}
+    for path in sorted(results_root(root).glob(f"*/*/{MANIFEST}")):
+        if not path.parent.name.startswith("."):
+            found.setdefault(path.parent.parent.name, []).append(path.parent.name)
+    return {study: sorted(profiles, key=rank) for study, profiles in found.items()}
 
 
 def validate(
@@ -152,52 +144,13 @@ def _read(folder: Path) -> Results:
     return Results.from_arrays(manifest, arrays)
 
 
-def _published(base: Path) -> dict[str, list[str]]:
-    """Return the profiles published of each study, the most faithful first."""
-
-    def rank(profile: str) -> tuple[int, str]:
-        return (PREFERRED.index(profile) if profile in PREFERRED else len(PREFERRED), profile)
-
-    found: dict[str, list[str]] = {}
-    for path in sorted(base.glob(f"*/*/{MANIFEST}")):
-        if not path.parent.name.startswith("."):
-            found.setdefault(path.parent.parent.name, []).append(path.parent.name)
-    return {study: sorted(profiles, key=rank) for study, profiles in found.items()}
-
-
 def _nothing(base: Path, study: str, profile: str | None) -> str:
     asked = f"study {study!r}" + (f" under profile {profile!r}" if profile else "")
     there = ", ".join(
-        f"{name} ({', '.join(profiles)})" for name, profiles in _published(base).items()
+        f"{name} ({', '.join(profiles)})" for name, profiles in published(base).items()
     )
     command = f"python -m kdfair_core run {study}" + (f" --profile {profile}" if profile else "")
     return (
         f"no results of {asked} in {base}: published are {there or 'none'}; "
         f"'{command}' measures it if it is one of 'python -m kdfair_core studies'"
     )
-
-
-def _described(folder: Path) -> dict[str, Any]:
-    of = {"study": folder.parent.name, "profile": folder.name}
-    try:
-        manifest = read_manifest(folder)
-    except Damaged as error:
-        return of | {"problem": str(error)}
-    runs = manifest["runs"]
-
-    def values(key: str, *roles: str) -> tuple:
-        return tuple(sorted({run[key] for run in runs if run["role"] in roles}))
-
-    return of | {
-        **{key: manifest[key] for key in ("badge", "examples", "created")},
-        "runs": len(runs),
-        "seeds": values("seed", "teacher", "nds", "ds"),
-        "null_seeds": values("seed", "null"),
-        "temperatures": values("temperature", "ds"),
-        "alphas": values("alpha", "ds"),
-        "soft_scales": values("soft_scale", "ds"),
-        "missing": len(manifest.get("missing", [])),
-        "hours": manifest.get("hours", np.nan),
-        "devices": tuple(manifest.get("devices", ())),
-        "problem": "",
-    }

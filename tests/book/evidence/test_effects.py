@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from kdfair_book.evidence import disagreement_reduction, fairness_differences, sweep
+from kdfair_book.evidence.available import available
 from kdfair_book.evidence.effects import effects, share_interval
 from kdfair_core import results
 
@@ -29,7 +30,7 @@ def test_every_interval_holds_its_estimate(frame):
     assert outside.empty, outside
 
 
-@pytest.mark.parametrize("study", list(results.available()["study"]))
+@pytest.mark.parametrize("study", list(available()["study"]))
 def test_every_interval_of_what_is_published_holds_its_estimate(study):
     known = effects(sweep(results.load(study)), n_boot=300)
     known = known[known["low"].notna()]

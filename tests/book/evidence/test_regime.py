@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from known_study import made_up
 
+from kdfair_book.evidence.available import available
 from kdfair_book.evidence.regime import ACCURACY_OFF, Regime, regime
 from kdfair_core import results
 
@@ -63,7 +64,7 @@ def test_it_reads_means_over_seeds_and_the_nearest_of_the_papers_accuracies():
 
 
 def test_published_studies_all_have_one():
-    there = results.available()
+    there = available()
     for study, profile in there[["study", "profile"]].to_numpy():
         found = regime(results.load(study, profile))
         assert found.compared == (study != "faces")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kdfair_book.evidence import simulations
-from kdfair_core.results import available
+from kdfair_book.evidence.available import available
 
 
 def test_one_table_is_made_and_the_others_stay(tmp_path):

@@ -273,7 +273,7 @@ def test_nothing_published(monkeypatch):
 
 def test_the_notebook_runs(monkeypatch):
     """Every code cell, one after the other, over the made-up studies."""
-    from kdfair_core import results
+    from kdfair_book.evidence import available
 
     frame = pd.DataFrame(
         [(name, "smoke", *("",) * 6) for name in STUDIES],
@@ -281,7 +281,7 @@ def test_the_notebook_runs(monkeypatch):
             "study", "profile", "badge", "runs", "seeds", "temperatures", "soft_scales", "missing",
         ],
     )  # fmt: skip
-    monkeypatch.setattr(results, "available", lambda root=None: frame)
+    monkeypatch.setattr(available, "available", lambda root=None: frame)
     path = Path(__file__).parents[3] / "notebooks" / "explore.ipynb"
     cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
     assert all(c["outputs"] == [] and c["execution_count"] is None for c in cells)

@@ -6,6 +6,7 @@ import pytest
 
 from kdfair_book import claims
 from kdfair_book.evidence import disagreement_reduction, sweep
+from kdfair_book.evidence.available import available
 from kdfair_book.evidence.effects import effects
 from kdfair_book.evidence.equal_accuracy import at_equal_accuracy
 from kdfair_book.evidence.regime import regime
@@ -14,7 +15,7 @@ from kdfair_book.pages import opening as first
 from kdfair_book.pages import what_we_found as found
 from kdfair_core import results, studies
 
-STUDIES = list(results.available()["study"])
+STUDIES = list(available()["study"])
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -40,19 +40,8 @@ def test_the_best_profile_is_the_default(published):
         del published_manifest["sha256"]
         (folder / "manifest.json").write_bytes(manifest.manifest_bytes(published_manifest))
         assert results.load("toy").profile == (name if name != "zeta" else "smoke")
-    assert results.available()["profile"].tolist() == ["paper", "laptop", "smoke", "zeta"]
+    assert results.published() == {"toy": ["paper", "laptop", "smoke", "zeta"]}
     assert results.load("toy", "smoke").profile == "smoke"
-
-
-def test_available(published, tmp_path):
-    row = results.available().iloc[0]
-    assert row["study"] == "toy" and row["badge"] == "measured here (smoke)"
-    assert row["seeds"] == (0, 1) and row["null_seeds"] == (5, 6)
-    assert row["temperatures"] == (1, 4) and row["soft_scales"] == ("T2",)
-    assert (row["runs"], row["missing"], row["examples"], row["hours"]) == (10, 0, 8, 0.1)
-    assert row["problem"] == "" and row["devices"] == ("unknown",)
-    empty = results.available(tmp_path / "nothing")
-    assert empty.empty and list(empty) == list(results.available())
 
 
 def test_roots(published, monkeypatch, tmp_path):
@@ -101,8 +90,6 @@ def test_damaged_files_are_named(published, name, harm):
         results.load("toy")
     assert f"{published.folder / name} is damaged" in str(error.value)
     assert "publish toy --profile smoke --replace" in str(error.value)
-    row = results.available().iloc[0]
-    assert row["study"] == "toy" and row["problem"] == str(error.value)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"schema": 1}', "\xff"])
@@ -185,8 +172,8 @@ def test_reading_results_needs_no_torch():
 def published_here():
     """What the repository publishes, as (study, profile)."""
     root = manifest.Path(manifest.__file__).parents[2] / "data"
-    found = results.available(root)
-    return root, list(found[["study", "profile"]].itertuples(index=False, name=None))
+    found = results.published(root)
+    return root, [(study, profile) for study, profiles in found.items() for profile in profiles]
 
 
 @pytest.mark.parametrize(("study", "profile"), published_here()[1])
