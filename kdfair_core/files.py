@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -50,17 +50,22 @@ def safe_name(value: object, what: str) -> str:
     )
 
 
-def plain(value: Any) -> Any:
-    """Return ``value`` as plain JSON data: NumPy scalars and tuples become numbers and lists."""
+def plain(value: Any, of_float: Callable[[float], Any] = float) -> Any:
+    """Return ``value`` as plain JSON data: NumPy scalars and tuples become numbers and lists.
+
+    ``of_float`` says what becomes of a float.
+    """
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return {str(key): plain(item, of_float) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return plain(value.tolist())
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(item, of_float) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if isinstance(value, float):
+        return of_float(value)
+    if value is None or isinstance(value, (bool, int, str)):
         return value
     raise ValueError(f"{value!r} ({type(value).__name__}) cannot be written as JSON")
 
@@ -71,20 +76,11 @@ def canonical_json(value: Any) -> bytes:
     A float without a fraction is written as an int: 4 and 4.0 are the same temperature.
     """
     try:
-        text = json.dumps(
-            _whole_numbers(plain(value)), sort_keys=True, separators=(",", ":"), allow_nan=False
-        )
+        numbers = plain(value, lambda x: int(x) if x.is_integer() else x)
+        text = json.dumps(numbers, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except ValueError as error:
         raise ValueError(f"{value!r} has no canonical JSON: {error}") from None
     return text.encode()
-
-
-def _whole_numbers(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _whole_numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_whole_numbers(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def sha256(path: Path) -> str:

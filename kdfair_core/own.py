@@ -24,12 +24,12 @@ from kdfair_core.files import tensors_sha256
 from kdfair_core.results import Results
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Profile, Recipe, Study
-from kdfair_core.training.batches import stable_seed
+from kdfair_core.training.batches import initial_seed, stable_seed
 from kdfair_core.training.learners import to_device
 from kdfair_core.training.plan import Identity, plan
 from kdfair_core.training.running import run_sweeps, store_runs
 from kdfair_core.training.study import pick_device
-from kdfair_core.training.sweep import finished_run
+from kdfair_core.training.sweep import finished_run, weights_of
 from kdfair_core.training.views import DatasetViews
 
 PROFILE = "own"
@@ -131,7 +131,7 @@ def distill(
     makers[_label(student, "student", views, n_classes)] = student
     given, logits = _given(teacher, dataset)
     if given is not None:
-        of_teacher = f"given-{tensors_sha256(_arrays(given))[:12]}"
+        of_teacher = f"given-{tensors_sha256(weights_of(given))[:12]}"
         _probe(given, "teacher", views, n_classes)
     elif logits is not None:
         of_teacher = f"logits-{tensors_sha256({'logits': logits[0]})[:12]}"
@@ -162,9 +162,7 @@ def distill(
     def build(identity: Identity) -> nn.Module:
         if identity["role"] == "teacher" and given is not None:
             return copy.deepcopy(given)
-        role = "nds" if identity["role"] == "null" else identity["role"]
-        parts = (identity["temperature"], identity["alpha"], identity["soft_scale"])
-        return _made(makers[identity["network"]], "init", role, identity["seed"], *parts)
+        return _made(makers[identity["network"]], initial_seed(identity))
 
     sweeps = plan(
         study, PROFILE, has=lambda i: (i["role"] == "teacher" and not trained) or store.has(i)
@@ -180,7 +178,7 @@ def distill(
             progress=progress,
             compiled=compiled,
             soft_loss=soft_loss,
-            stored_weights=store.weights if given is None else lambda _: _arrays(given),
+            stored_weights=store.weights if given is None else lambda _: weights_of(given),
             teacher_logits=None if logits is None else logits[0],
         )
     root = Path(runs) / "published"
@@ -294,10 +292,10 @@ class _Logits(nn.Module):
         return self.network(*inputs).logits
 
 
-def _made(make: Callable[[], nn.Module], *seed: Any) -> nn.Module:
+def _made(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     """A network with initial weights of its own; torch's generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stable_seed(*seed))
+        torch.manual_seed(seed)
         network = make()
     if not isinstance(network, nn.Module):
         raise ValueError(f"it made a {type(network).__name__}; expected a torch.nn.Module")
@@ -308,9 +306,9 @@ def _label(make: Any, what: str, views: DatasetViews, n_classes: int) -> str:
     """What a run's identity calls a network: its class and a hash of its weights under one seed."""
     if not callable(make) or isinstance(make, nn.Module):
         raise ValueError(f"{what} is a {type(make).__name__}; expected a function that makes one")
-    network = _made(make, "label")
+    network = _made(make, stable_seed("label"))
     _probe(network, what, views, n_classes)
-    return f"{type(network).__name__}-{tensors_sha256(_arrays(network))[:12]}"
+    return f"{type(network).__name__}-{tensors_sha256(weights_of(network))[:12]}"
 
 
 @torch.no_grad()
@@ -371,7 +369,7 @@ def _store_given(
         if store.has(identity):
             continue
         if network is not None:
-            note["weights"] = tensors_sha256(_arrays(network))
+            note["weights"] = tensors_sha256(weights_of(network))
             teacher = to_device(copy.deepcopy(network), views.device)
             run = finished_run(identity, teacher, np.zeros(0, np.float32), views, note)
             store_runs(store, [replace(run, weights=None)])
@@ -395,7 +393,3 @@ def _each_student(loss: Callable[..., Tensor]) -> distillation.LossOf:
         return torch.stack(values)
 
     return soft
-
-
-def _arrays(network: nn.Module) -> dict[str, np.ndarray]:
-    return {name: t.cpu().contiguous().numpy() for name, t in network.state_dict().items()}

@@ -164,7 +164,7 @@ class RunStore:
             record = {
                 "schema": _SCHEMA,
                 "identity": files.plain(identity),
-                "info": _without_nan(files.plain(info)),
+                "info": files.plain(info, lambda x: x if np.isfinite(x) else None),
                 "written": datetime.now(UTC).isoformat(timespec="seconds"),
                 "files": {file.name: files.sha256(file) for file in sorted(folder.iterdir())},
             }
@@ -352,11 +352,3 @@ def _verified(path: Path) -> dict[str, Any]:
         if found != expected:
             raise damaged(name, f"SHA-256 {found[:16]}..., expected {expected[:16]}...")
     return record
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

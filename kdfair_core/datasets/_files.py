@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,12 +63,12 @@ def write_cache(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         part.unlink(missing_ok=True)
 
 
-def torchvision_download(name: str, root: Path, **options: object) -> None:
-    """Let torchvision fetch, verify and unpack a data set. The one thing here that needs torch."""
+def by_torchvision(name: str, root: Path, *, download: bool = True, **options: object) -> Any:
+    """torchvision's data set, verified, and fetched if asked: what here needs torch."""
     from kdfair_core.models._torchvision import import_torchvision
 
     root.mkdir(parents=True, exist_ok=True)
-    getattr(import_torchvision().datasets, name)(root, download=True, **options)
+    return getattr(import_torchvision().datasets, name)(root, download=download, **options)
 
 
 def check_labels(labels: np.ndarray, n_classes: int, source: Path) -> np.ndarray:

@@ -90,7 +90,7 @@ def load(
     """
     folder = root / "celeba"
     if download and not (folder / "list_attr_celeba.txt").exists():
-        _files.torchvision_download("CelebA", root)
+        _files.by_torchvision("CelebA", root)
     for name in ("list_attr_celeba.txt", "list_eval_partition.txt", "img_align_celeba"):
         if not (folder / name).exists():
             raise _files.missing(

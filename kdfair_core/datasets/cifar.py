@@ -93,10 +93,8 @@ def _loader(name: str, layout: _Layout) -> Callable[..., Dataset]:
         if held_out:
             out = _files.stratified(train.y, held_out, seed=seed)
             train, test = train.take(np.delete(np.arange(len(train)), out)), train.take(out)
-        train, test = (
-            _files.shrink(train, n_train, seed=seed),
-            _files.shrink(test, n_test, seed=seed),
-        )
+        train = _files.shrink(train, n_train, seed=seed)
+        test = _files.shrink(test, n_test, seed=seed)
         mean, std = _files.channel_statistics(train.x)
         names = arrays.get("fine_names", np.arange(100)) if layout is _CIFAR100 else CIFAR10_NAMES
         note = (
@@ -136,14 +134,12 @@ def _arrays(layout: _Layout, root: Path, cache: Path, download: bool) -> dict[st
 
 
 def _by_torchvision(layout: _Layout, root: Path, download: bool) -> dict[str, np.ndarray]:
-    from kdfair_core.models._torchvision import import_torchvision
-
-    root.mkdir(parents=True, exist_ok=True)
-    make = getattr(import_torchvision().datasets, layout.torchvision)
     arrays: dict[str, np.ndarray] = {}
     for part in ("train", "test"):
         try:
-            data = make(root, train=part == "train", download=download)
+            data = _files.by_torchvision(
+                layout.torchvision, root, download=download, train=part == "train"
+            )
         except RuntimeError as error:  # a file is not there, or not the official one
             raise ValueError(
                 f"{root / layout.python_folder} is not {layout.title}'s Python version: {error}"

@@ -48,7 +48,7 @@ def _read(root: Path, part: str, download: bool) -> tuple[np.ndarray, np.ndarray
     """Images uint8 [n, 3, 32, 32] and labels uint8 [n] of one official file."""
     name = f"{part}_32x32.mat"
     if download and not any((folder / name).is_file() for folder in (root / "svhn", root)):
-        _files.torchvision_download("SVHN", root / "svhn", split=part)
+        _files.by_torchvision("SVHN", root / "svhn", split=part)
     path = next((f / name for f in (root / "svhn", root) if (f / name).is_file()), None)
     if path is None:
         raise _files.missing(

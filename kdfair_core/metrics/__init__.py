@@ -31,24 +31,9 @@ from kdfair_core.metrics.individual import (
 )
 from kdfair_core.metrics.significance import benjamini_hochberg, welch
 
-__all__ = [
-    "Pairs",
-    "UndefinedMetricWarning",
-    "accuracy_from_counts",
-    "affected_classes",
-    "benjamini_hochberg",
-    "bootstrap_interval",
-    "class_accuracy",
-    "class_accuracy_from_counts",
-    "demographic_parity_difference",
-    "disagreement_matrix",
-    "dpd_from_counts",
-    "eod_from_counts",
-    "equalized_odds_difference",
-    "group_counts",
-    "individual_unfairness",
-    "relative_class_accuracy",
-    "sample_pairs",
-    "unfairness_over_pairs",
-    "welch",
-]
+__all__ = ["Pairs", "UndefinedMetricWarning", "accuracy_from_counts", "affected_classes"]
+__all__ += ["benjamini_hochberg", "bootstrap_interval", "class_accuracy"]
+__all__ += ["class_accuracy_from_counts", "demographic_parity_difference", "disagreement_matrix"]
+__all__ += ["dpd_from_counts", "eod_from_counts", "equalized_odds_difference", "group_counts"]
+__all__ += ["individual_unfairness", "relative_class_accuracy", "sample_pairs"]
+__all__ += ["unfairness_over_pairs", "welch"]

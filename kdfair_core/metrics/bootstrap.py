@@ -42,8 +42,6 @@ EXAMPLES: dict[str, Callable[[Array], tuple[Array, ...]]] = {
     "eod": lambda counts: (counts.sum(axis=2), counts.sum((1, 2))[:, None] - counts.sum(axis=2)),
 }
 ALIASES: dict[Any, str] = {
-    "demographic_parity_difference": "dpd",
-    "equalized_odds_difference": "eod",
     demographic_parity_difference: "dpd",
     equalized_odds_difference: "eod",
     dpd_from_counts: "dpd",

@@ -15,29 +15,15 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-# Where each network is made: "module:function". Nothing is imported before it is asked for.
+# The module that makes each network, by a function of its name ("_" for "-"), imported when asked.
 REGISTRY: dict[str, str] = {
-    "resnet20": "resnet:resnet20",
-    "resnet32": "resnet:resnet32",
-    "resnet44": "resnet:resnet44",
-    "resnet56": "resnet:resnet56",
-    "lenet5": "lenet:lenet5",
-    "resnet18": "vision:resnet18",
-    "resnet50": "vision:resnet50",
-    "resnet18-small": "vision:resnet18_small",
-    "resnet50-small": "vision:resnet50_small",
-    "densenet121": "vision:densenet121",
-    "densenet169": "vision:densenet169",
-    "densenet121-small": "vision:densenet121_small",
-    "densenet169-small": "vision:densenet169_small",
-    "vit-b-16": "vision:vit_b_16",
-    "tinyvit-5m": "vision:tinyvit_5m",
-    "tinyvit-11m": "vision:tinyvit_11m",
-    "tinyvit-21m": "vision:tinyvit_21m",
-    "bert-base": "text:bert_base",
-    "distilbert": "text:distilbert",
-    "minilm-l6": "text:minilm_l6",
-    "minilm-l3": "text:minilm_l3",
+    **dict.fromkeys(("resnet20", "resnet32", "resnet44", "resnet56"), "resnet"),
+    "lenet5": "lenet",
+    **dict.fromkeys(("resnet18", "resnet50", "resnet18-small", "resnet50-small"), "vision"),
+    **dict.fromkeys(("densenet121", "densenet169"), "vision"),
+    **dict.fromkeys(("densenet121-small", "densenet169-small"), "vision"),
+    **dict.fromkeys(("vit-b-16", "tinyvit-5m", "tinyvit-11m", "tinyvit-21m"), "vision"),
+    **dict.fromkeys(("bert-base", "distilbert", "minilm-l6", "minilm-l3"), "text"),
 }
 
 
@@ -91,8 +77,8 @@ def build(
     """
     if name not in REGISTRY:
         raise ValueError(f"unknown network {name!r}; expected one of {', '.join(names())}")
-    module, _, function = REGISTRY[name].partition(":")
-    make = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    module = importlib.import_module(f"{__name__}.{REGISTRY[name]}")
+    make = getattr(module, name.replace("-", "_"))
     if not pretrained:
         return _seeded(make, seed, n_classes, in_shape=in_shape, **options)
     try:

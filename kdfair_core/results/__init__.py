@@ -15,16 +15,5 @@ from kdfair_core.results.manifest import NotMeasured, badge, results_root
 from kdfair_core.results.publishing import publish
 from kdfair_core.results.reading import load, published, validate
 
-__all__ = [
-    "IDENTIFYING",
-    "Damaged",
-    "NotMeasured",
-    "Results",
-    "badge",
-    "load",
-    "publish",
-    "published",
-    "results_root",
-    "scored_examples",
-    "validate",
-]
+__all__ = ["IDENTIFYING", "Damaged", "NotMeasured", "Results", "badge", "load", "publish"]
+__all__ += ["published", "results_root", "scored_examples", "validate"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from kdfair_core import asked, metrics
 from kdfair_core.metrics import UndefinedMetricWarning
@@ -245,7 +245,8 @@ class Results:
         pairs = metrics.sample_pairs(self.features[space], n_pairs=n_pairs, seed=seed)
         finite = np.isfinite(self.logits).all(axis=(1, 2))
         unfairness = np.full(len(self.logits), np.nan)
-        unfairness[finite] = metrics.unfairness_over_pairs(_softmax(self.logits[finite]), pairs)
+        scores = special.softmax(self.logits[finite].astype(np.float32), axis=-1)
+        unfairness[finite] = metrics.unfairness_over_pairs(scores, pairs)
         frame = self.runs[IDENTIFYING].copy()
         frame["individual_unfairness"] = unfairness
         frame.attrs |= {"space": space, "n_pairs": len(pairs.first), "n_same": pairs.n_same}
@@ -302,11 +303,8 @@ class Results:
         """
         position = {role: runs["run"].to_numpy() for role, runs in self._sound().groupby("role")}
         frames = []
-        for comparison, role_a, role_b in [
-            ("SC", "nds", "ds"),
-            ("TC", "teacher", "ds"),
-            ("null", "nds", "null"),
-        ]:
+        pairs = (("SC", "nds", "ds"), ("TC", "teacher", "ds"), ("null", "nds", "null"))
+        for comparison, role_a, role_b in pairs:
             a = position.get(role_a, np.array([], dtype=int))
             for _, setting, runs in self._settings(role_b):
                 if len(a) > 1 and len(runs) > 1:
@@ -427,8 +425,3 @@ def _joined(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     if not frames:
         return pd.DataFrame(columns=columns)
     return pd.concat(frames, ignore_index=True)[columns]
-
-
-def _softmax(logits: NDArray[Any]) -> NDArray[np.float32]:
-    exponentials = np.exp(logits.astype(np.float32) - logits.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)

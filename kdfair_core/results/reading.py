@@ -60,15 +60,14 @@ def load(
 
 def published(root: str | os.PathLike[str] | None = None) -> dict[str, list[str]]:
     """Return the profiles published of each study, the most faithful first."""
-
-    def rank(profile: str) -> tuple[int, str]:
-        return (PREFERRED.index(profile) if profile in PREFERRED else len(PREFERRED), profile)
-
+    rank = {profile: i for i, profile in enumerate(PREFERRED)}
     found: dict[str, list[str]] = {}
     for path in sorted(results_root(root).glob(f"*/*/{MANIFEST}")):
         if not path.parent.name.startswith("."):
             found.setdefault(path.parent.parent.name, []).append(path.parent.name)
-    return {study: sorted(profiles, key=rank) for study, profiles in found.items()}
+    for profiles in found.values():
+        profiles.sort(key=lambda profile: (rank.get(profile, len(rank)), profile))
+    return found
 
 
 def validate(
@@ -146,9 +145,7 @@ def _read(folder: Path) -> Results:
 
 def _nothing(base: Path, study: str, profile: str | None) -> str:
     asked = f"study {study!r}" + (f" under profile {profile!r}" if profile else "")
-    there = ", ".join(
-        f"{name} ({', '.join(profiles)})" for name, profiles in published(base).items()
-    )
+    there = ", ".join(f"{name} ({', '.join(found)})" for name, found in published(base).items())
     command = f"python -m kdfair_core run {study}" + (f" --profile {profile}" if profile else "")
     return (
         f"no results of {asked} in {base}: published are {there or 'none'}; "

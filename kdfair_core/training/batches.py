@@ -11,13 +11,20 @@ import torch
 from torch import Tensor
 
 from kdfair_core.datasets import Split
-from kdfair_core.training.plan import steps_per_epoch
+from kdfair_core.training.plan import Identity, steps_per_epoch
 
 
 def stable_seed(*parts: Any) -> int:
     """A 63-bit seed that depends on the parts alone: the same on every machine and version."""
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+def initial_seed(identity: Identity) -> int:
+    """The seed of a run's initial weights, its own."""
+    role = "nds" if identity["role"] == "null" else identity["role"]
+    setting = (identity["temperature"], identity["alpha"], identity["soft_scale"])
+    return stable_seed("init", role, identity["seed"], *setting)
 
 
 @dataclass(frozen=True)

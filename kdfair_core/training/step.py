@@ -37,12 +37,9 @@ class Lesson:
         soft_loss: distillation.LossOf = distillation.hinton,
     ) -> Lesson:
         """The lesson of the runs with these identities."""
+        factor_of = distillation.soft_factor
         rows = [
-            (
-                i["temperature"],
-                i["alpha"],
-                distillation.soft_factor(i["temperature"], i["soft_scale"]),
-            )
+            (i["temperature"], i["alpha"], factor_of(i["temperature"], i["soft_scale"]))
             if i["role"] == "ds"
             else (1.0, 0.0, 1.0)
             for i in identities
@@ -70,20 +67,15 @@ def make_optimizer(recipe: Recipe, parameters: Sequence[nn.Parameter]) -> torch.
     Fused: a step passes over the memory of parameters and moments once, not once an operation.
     On a GPU the learning rate is a tensor, which a captured step reads anew.
     """
-    decay, device = recipe.weight_decay, parameters[0].device
+    device = parameters[0].device
     gpu = device.type == "cuda"
     rate = torch.tensor(recipe.lr, device=device) if gpu else recipe.lr
+    how: dict[str, Any] = {"weight_decay": recipe.weight_decay, "fused": True}
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            rate,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-            weight_decay=decay,
-            fused=True,
-        )
+        how |= {"momentum": recipe.momentum, "nesterov": recipe.nesterov}
+        return torch.optim.SGD(parameters, rate, **how)
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True, capturable=gpu)
+        return torch.optim.AdamW(parameters, rate, capturable=gpu, **how)
     raise ValueError(f"unknown optimizer {recipe.optimizer!r}; expected sgd or adamw")
 
 
@@ -109,11 +101,8 @@ class Step:
         """The tensors that a step changes."""
         trained = self.learners.trained
         moments = [v for of in self.optimizer.state.values() for v in of.values()]
-        return [
-            *trained.parameters(),
-            *trained.buffers(),
-            *(value for value in moments if isinstance(value, Tensor)),
-        ]
+        tensors = [value for value in moments if isinstance(value, Tensor)]
+        return [*trained.parameters(), *trained.buffers(), *tensors]
 
 
 def set_rate(group: dict[str, Any], rate: float) -> None:

@@ -15,7 +15,7 @@ from kdfair_core import asked, models, studies
 from kdfair_core.datasets import Dataset
 from kdfair_core.runs import RunStore
 from kdfair_core.studies import Study
-from kdfair_core.training.batches import stable_seed
+from kdfair_core.training.batches import initial_seed
 from kdfair_core.training.plan import Identity, narrowed, plan
 from kdfair_core.training.running import run_sweeps
 from kdfair_core.training.views import DatasetViews
@@ -132,13 +132,11 @@ def catalogue_networks(dataset: Dataset) -> Callable[[Identity], nn.Module]:
         shape = np.asarray(dataset.train.x[np.array([0])]).shape[1:]
 
     def build(identity: Identity) -> nn.Module:
-        role = "nds" if identity["role"] == "null" else identity["role"]
-        parts = (identity["temperature"], identity["alpha"], identity["soft_scale"])
         return models.build(
             identity["network"],
             len(dataset.class_names),
             in_shape=shape,
-            seed=stable_seed("init", role, identity["seed"], *parts),
+            seed=initial_seed(identity),
             pretrained=identity["recipe"]["pretrained"],
         )
 

@@ -113,7 +113,7 @@ def train_sweep(
             network.load_state_dict({name: torch.as_tensor(w) for name, w in given.items()})
             to_device(network, views.device)
         recipe = recipe_of(students[0]["recipe"])
-        lessons = {"teacher_weights": tensors_sha256(_weights(network))}
+        lessons = {"teacher_weights": tensors_sha256(weights_of(network))}
         teacher = TeacherOutputs(
             network,
             views("train", recipe.augment),
@@ -250,7 +250,7 @@ def finished_run(
     }
     if features.shape[1]:
         arrays["features"] = features.astype(np.float16)
-    weights = _weights(network) if teacher else None
+    weights = weights_of(network) if teacher else None
     info = {
         "accuracy": float((prediction == dataset.test.y).mean()),
         "diverged": diverged,
@@ -264,7 +264,8 @@ def finished_run(
     return FinishedRun(identity, arrays, info, weights)
 
 
-def _weights(network: nn.Module) -> dict[str, np.ndarray]:
+def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
+    """A network's parameters and buffers as arrays."""
     return {name: t.cpu().contiguous().numpy() for name, t in network.state_dict().items()}
 
 

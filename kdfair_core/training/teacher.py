@@ -111,9 +111,8 @@ class TeacherOutputs:
         self._look: Callable[..., Tensor] = Captured(look) if gpu else look
         self.table: Tensor | None = None
         if views.n_views is not None:
-            columns = [
-                predict(network, views, precision, view=view) for view in range(views.n_views)
-            ]
+            numbers = range(views.n_views)
+            columns = [predict(network, views, precision, view=number) for number in numbers]
             self.table = torch.stack(columns, 1)
 
     def __call__(self, batch: Batch) -> Tensor:

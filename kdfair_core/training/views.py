@@ -83,18 +83,11 @@ class ImageViews(Labeled):
 
     def batches(self, batch_size: int, view: int = 0) -> Iterator[Batch]:
         """Every example once, in order, as stored (or all flipped, for ``view`` 1)."""
-        for index, pixels in self._read(
-            torch.arange(len(self), device=self.device).split(batch_size)
-        ):
-            if view:
-                pixels = pixels.flip(2)
-            yield Batch(
-                index,
-                (self._floats(pixels),),
-                self.labels[index],
-                torch.full_like(index, view),
-                len(index),
-            )
+        everyone = torch.arange(len(self), device=self.device).split(batch_size)
+        for index, pixels in self._read(everyone):
+            inputs = self._floats(pixels.flip(2) if view else pixels)
+            shown = torch.full_like(index, view)
+            yield Batch(index, (inputs,), self.labels[index], shown, len(index))
 
     def _read(self, indices: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Pairs of (index, its pixels); read ahead by a thread where they come from disk."""
@@ -105,9 +98,8 @@ class ImageViews(Labeled):
         def fetch(index: np.ndarray) -> Tensor:
             return torch.as_tensor(self.examples[index]).permute(0, 2, 3, 1).contiguous()
 
-        rows = [
-            index.numpy() for index in torch.cat(list(indices)).cpu().split([*map(len, indices)])
-        ]
+        joined = torch.cat(list(indices)).cpu()
+        rows = [index.numpy() for index in joined.split([*map(len, indices)])]
         with ThreadPoolExecutor(1) as reader:
             ahead = [reader.submit(fetch, row) for row in rows[:2]]
             for position, index in enumerate(indices):
