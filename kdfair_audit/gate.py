@@ -99,11 +99,11 @@ def assert_fair(
     Parameters
     ----------
     data : object
-        As :func:`kdfair_audit.audit` takes, or a report of it.
+        As :func:`kdfair_audit.inputs.audit` takes, or a report of it.
     fail_if : str or sequence of str, or path
         Rules, such as ``"eod(sex).low > 0.05"``; or a TOML file of them, as a ``Path``.
     **options
-        As :func:`kdfair_audit.audit` takes.
+        As :func:`kdfair_audit.inputs.audit` takes.
 
     Returns
     -------

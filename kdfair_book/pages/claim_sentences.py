@@ -34,8 +34,9 @@ def verdicts(card: pd.DataFrame) -> Text:
     studies = measured.loc[measured["study"] != "all", "study"].nunique()
     counts = measured["verdict"].value_counts()
     lines = [
-        f"**{len(measured)} verdicts on {measured['claim'].nunique()} claims from {studies} "
-        f"{'study' if studies == 1 else 'studies'}**, with the factor T²: {told(counts)}. "
+        f"**{len(measured)} verdicts on {measured['claim'].nunique()} of {len(CLAIMS)} claims "
+        f"from {studies} {'study' if studies == 1 else 'studies'}**, with the factor T²: "
+        f"{told(counts)}. "
         f"{int(measured['claim'].str.match(GROUPS).sum())} of them are on differences between "
         "groups: DPD (demographic parity difference) and EOD (equalized odds difference)."
     ]

@@ -135,7 +135,7 @@ def imitation(found: list[Results]) -> Answer | None:
         sentence=(
             f"In {how_many(len(sure), len(rows))} studies a distilled student disagrees with its "
             "teacher on fewer test examples than the same network trained alone, beyond chance "
-            "(mean over temperatures T = 1 to 10)."
+            "(with the factor T², mean over T = 1 to 10)."
         ),
         rows=[row for _, row in rows],
         unit="fewer disagreements (%)",
@@ -202,9 +202,12 @@ def _at_equal_accuracy(equal: list[tuple[str, AtEqualAccuracy]]) -> str:
     known = [(name, one) for name, one in equal if one.comparable]
     if not known:
         return ", which alone may explain it"
-    told = (f"{100 * one.step:.0f} of {100 * one.total:.0f} points ({name})" for name, one in known)
+    told = (f"{100 * one.total:.0f} to {100 * one.step:.0f} ({name})" for name, one in known)
     rest = "" if len(known) == len(equal) else ", where that can be compared"
-    return f"; at equal accuracy{rest}, {listed(told)} remain"
+    return (
+        f"; between equally accurate students{rest}, the growth averaged over T > 1 goes "
+        f"from {listed(told)} points"
+    )
 
 
 def gain(found: list[Results]) -> Answer | None:
@@ -257,7 +260,8 @@ def _sizes(near: list[tuple[Sweep, Regime]]) -> str:
             f"{one.paper_nds:.1f} %"
         )
     sizes = "not" if not inside else "only there"
-    return f"{said} in the paper's regime{example}. So the sizes are {sizes} the paper's."
+    near_it = f"{said} near the paper's accuracies and gains{example}."
+    return f"{near_it} So the sizes are {sizes} the paper's."
 
 
 def effects_of_accuracy(mine: Sweep) -> pd.DataFrame:
@@ -279,6 +283,8 @@ def not_known(card: pd.DataFrame) -> Text:
     measured = card[(card["verdict"] != "not measured") & (card["profile"] != "smoke")]
     fair = measured[measured["claim"].str.match(r"(dpd|eod)-")]
     open_ = int((fair["verdict"] == "undecided").sum())
+    alone = fair.loc[fair["claim"].str.endswith("-below-nds"), "verdict"].value_counts()
+    yes, no, unsure = (int(alone.get(word, 0)) for word in ("holds", "fails", "undecided"))
     same = {
         (study, profile): regime(results.load(study, profile)).same
         for study, profile in measured[["study", "profile"]].drop_duplicates().to_numpy()
@@ -286,8 +292,9 @@ def not_known(card: pd.DataFrame) -> Text:
     }
     inside = sum(same.values())
     said = [
-        f"**What is not known.** Whether distillation makes models fairer: {open_} of {len(fair)} "
-        f"tests of differences between groups are undecided{_deciding(fair)}.",
+        f"**What is not known.** Whether a distilled student is fairer than one trained alone: of "
+        f"{yes + no + unsure} comparisons {yes} say yes, {no} no, {unsure} neither; of all "
+        f"{len(fair)} tests of group gaps {open_} are undecided{_deciding(fair)}.",
         "Which classes are affected: counts say how many, not which.",
         "Whether the paper's sentences hold at its own accuracies and gains (its regime): "
         f"{_in_regime(inside, len(same))} near them.",

@@ -65,6 +65,8 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
     """What happens to accuracy, EOD and DPD as the temperature rises."""
     runs = found.group_fairness(attribute)
     low, ten, last = _landmarks(found.temperatures)
+    fallen = _collapses(found, alpha, soft_scale)
+    fallen = {} if len(fallen) == len(found.temperatures) else fallen
     lines = []
     for metric, name in (("accuracy", "Accuracy"), ("eod", "EOD"), ("dpd", "DPD")):
         teacher, nds, ds = _values(runs.assign(value=100 * runs[metric]), alpha, soft_scale)
@@ -74,7 +76,7 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
             lines.append(f"- **{name}** is not defined on this test set.")
             continue
         pick, word = (max, "highest") if metric == "accuracy" else (min, "lowest")
-        best = pick(ds, key=lambda t: ds[t].mean())
+        best = pick((t for t in ds if t not in fallen), key=lambda t: ds[t].mean())
         lines.append(
             f"- **{name}.** Student alone {nds.mean():.2f} %, teacher {teacher.mean():.2f} %. The "
             f"distilled student is "
@@ -102,9 +104,9 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
         "- Each p compares two means over seeds by Welch's t-test, uncorrected, and the best "
         "temperature was picked before it was tested; the scorecard tests trends, corrected."
     )
-    fallen = collapsed(found, alpha=alpha, soft_scale=soft_scale)
     if fallen:
-        lines.append(f"- {fallen}")
+        where = "the temperatures of collapsed trainings are left out of the lowest and highest."
+        lines.append(f"- {collapsed(found, alpha=alpha, soft_scale=soft_scale)} Above, {where}")
     by = attribute.replace("_", " ")
     return Text(
         f"**What came out, by {by}** ({SCALES[soft_scale]}). EOD and DPD are as measured here, as "
@@ -113,15 +115,20 @@ def fairness(found: Results, attribute: str, *, alpha: float = 0.8, soft_scale: 
     )
 
 
+def _collapses(found: Results, alpha: float, soft_scale: str) -> dict[float, Any]:
+    """Accuracies [seed] at the temperatures where a training collapsed, and which ones did."""
+    _, _, ds = _values(found.runs.assign(value=found.runs["accuracy"]), alpha, soft_scale)
+    low = {t: (accuracy, collapse.collapsed(accuracy)) for t, accuracy in ds.items()}
+    return {t: both for t, both in low.items() if both[1].any()}
+
+
 def collapsed(found: Results, *, alpha: float = 0.8, soft_scale: str = "T2") -> Text:
     """Which students' training ended far below that of other seeds; "" if none did."""
-    _, _, ds = _values(found.runs.assign(value=found.runs["accuracy"]), alpha, soft_scale)
-    low = {t: collapse.collapsed(accuracy) for t, accuracy in ds.items()}
-    fallen = {t: mask for t, mask in low.items() if mask.any()}
+    fallen = _collapses(found, alpha, soft_scale)
     if not fallen:
         return Text("")
-    worst = max(100 * ds[t][mask].max() for t, mask in fallen.items())
-    said = listed(f"{mask.sum()} of {len(mask)} at T = {t:g}" for t, mask in fallen.items())
+    worst = max(100 * fell[mask].max() for fell, mask in fallen.values())
+    said = listed(f"{mask.sum()} of {len(mask)} at T = {t:g}" for t, (_, mask) in fallen.items())
     return Text(
         f"**Collapsed:** the training of {said} ended at an accuracy of {worst:.0f} % or less, far "
         "below the other seeds. Means there are of two kinds of student, and tests of classes see "

@@ -125,8 +125,11 @@ def test_what_is_not_known_is_counted_on_the_scorecard():
     said = first.not_known(card)
     fair = card[card["claim"].str.match(r"(dpd|eod)-") & (card["verdict"] != "not measured")]
     undecided = (fair["verdict"] == "undecided").sum()
-    of_groups = "tests of differences between groups are undecided"
-    assert f"{undecided} of {len(fair)} {of_groups}" in said
+    assert f"of all {len(fair)} tests of group gaps {undecided} are undecided" in said
+    alone = card[card["claim"].isin(["dpd-below-nds", "eod-below-nds"])]["verdict"]
+    yes, no, neither = ((alone == word).sum() for word in ("holds", "fails", "undecided"))
+    assert yes + no + neither == 16
+    assert f"of 16 comparisons {yes} say yes, {no} no, {neither} neither;" in said
     inside = sum(regime(results.load(name)).same for name in STUDIES)
     named = "none of the" if inside == 0 else first.how_many(inside, len(STUDIES))
     assert f"(its regime): {named}" in said
@@ -146,8 +149,8 @@ def test_the_factors_effect_is_said_at_equal_accuracy_too(opening):
     factor = opening.answers[1].sentence
     one, other = (sweep(results.load("trifeature"), soft_scale=s) for s in ("T2", "none"))
     by = at_equal_accuracy(one, other, "texture")
-    assert f"{100 * by.step:.0f} of {100 * by.total:.0f} points (texture)" in factor
-    assert "at equal accuracy, where that can be compared, " in factor
+    assert f"and {100 * by.total:.0f} to {100 * by.step:.0f} (texture) points" in factor
+    assert "between equally accurate students, where that can be compared, " in factor
 
 
 def test_what_would_decide_the_undecided_is_counted():
