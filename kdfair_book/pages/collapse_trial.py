@@ -46,7 +46,7 @@ def told() -> Text:
     follows = "at fault: the sweep is to be trained anew" if fault else "not at fault: it stays"
     published, half = (_many(students[students["change"] == c]) for c in (AS_PUBLISHED, HALF))
     return Text(
-        f"**Why it collapsed: a trial.** At step {own['at_step']:,} of 3,000 that student's "
+        f"At step {own['at_step']:,} of 3,000 that student's "
         f"gradient jumps from a norm of about {own['usual_gradient']:.0f} to "
         f"{own['largest_gradient']:,.0f}; from then on {own['silent']} of 16 channels of its "
         f"second convolution answer to no image (dead ReLUs). At the published rate {published}, "
@@ -89,8 +89,8 @@ def trial() -> Folded:
         f"anew, since every temperature shares it."
     )
     return Folded(
-        "What would have spared it: learning rate, warm-up, clipping, T², initial weights",
-        [Text(said), table(pd.DataFrame(rows)), RULE],
+        "Why it collapsed: a trial of learning rate, warm-up, clipping, T² and initial weights",
+        [told(), Text(said), table(pd.DataFrame(rows)), RULE],
     )
 
 

@@ -203,11 +203,8 @@ def _at_equal_accuracy(equal: list[tuple[str, AtEqualAccuracy]]) -> str:
     if not known:
         return ", which alone may explain it"
     told = (f"{100 * one.total:.0f} to {100 * one.step:.0f} ({name})" for name, one in known)
-    rest = "" if len(known) == len(equal) else ", where that can be compared"
-    return (
-        f"; between equally accurate students{rest}, the growth averaged over T > 1 goes "
-        f"from {listed(told)} points"
-    )
+    rest = "" if len(known) == len(equal) else ", where comparable"
+    return f"; at equal accuracy{rest}, the growth over T > 1 goes from {listed(told)} points"
 
 
 def gain(found: list[Results]) -> Answer | None:
@@ -295,10 +292,10 @@ def not_known(card: pd.DataFrame) -> Text:
         f"**What is not known.** Whether a distilled student is fairer than one trained alone: of "
         f"{yes + no + unsure} comparisons {yes} say yes, {no} no, {unsure} neither; of all "
         f"{len(fair)} tests of group gaps {open_} are undecided{_deciding(fair)}.",
-        "Which classes are affected: counts say how many, not which.",
-        "Whether the paper's sentences hold at its own accuracies and gains (its regime): "
-        f"{_in_regime(inside, len(same))} near them.",
-        "[What would decide each](claims.ipynb) is on the scorecard.",
+        "Which classes are affected: counts name none.",
+        "Whether the paper holds at its accuracies and gains (its regime): "
+        f"{_in_regime(inside, len(same))}.",
+        "[The scorecard](claims.ipynb) says what would decide each.",
     ]
     return Text(" ".join(said))
 

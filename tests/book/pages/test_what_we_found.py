@@ -150,7 +150,7 @@ def test_the_factors_effect_is_said_at_equal_accuracy_too(opening):
     one, other = (sweep(results.load("trifeature"), soft_scale=s) for s in ("T2", "none"))
     by = at_equal_accuracy(one, other, "texture")
     assert f"and {100 * by.total:.0f} to {100 * by.step:.0f} (texture) points" in factor
-    assert "between equally accurate students, where that can be compared, " in factor
+    assert "; at equal accuracy, where comparable, the growth over T > 1 goes from " in factor
 
 
 def test_what_would_decide_the_undecided_is_counted():
