@@ -294,7 +294,7 @@ def not_known(card: pd.DataFrame) -> Text:
         f"{len(fair)} tests of group gaps {open_} are undecided{_deciding(fair)}.",
         "Which classes are affected: counts name none.",
         "Whether the paper holds at its accuracies and gains (its regime): "
-        f"{_in_regime(inside, len(same))}.",
+        f"{_in_regime(inside, len(same))} there.",
         "[The scorecard](claims.ipynb) says what would decide each.",
     ]
     return Text(" ".join(said))
