@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from kdfair_audit.joint_table import JointTable
+from kdfair_audit.seed_noise import SeedNoise
 from kdfair_core import asked
 from kdfair_core.metrics.bootstrap import N_BOOT
 from kdfair_core.metrics.checks import (
@@ -111,7 +112,7 @@ class FairnessBootstrap:
             n_classes=n_classes,
             count=sample_count,
         )
-        self._seeds = as_seeds(seeds, [len(runs) for runs in models])
+        self._seed_noise = SeedNoise([len(runs) for runs in models], seeds, n_boot, seed)
         ends = np.cumsum([0] + [len(runs) for runs in models])
         self._runs = [slice(a, b) for a, b in pairwise(ends)]
         self._rng = np.random.default_rng(seed)
@@ -120,11 +121,7 @@ class FairnessBootstrap:
         for name, rate in self._noise.items():
             rate -= self._observed[name][..., None].astype(rate.dtype)
         self._examples = table.examples()
-        self.n_boot, self._seed = n_boot, seed
-        self._student = {
-            len(runs): _student(len(runs), n_boot, np.random.default_rng([seed, len(runs)]))
-            for runs in models
-        }
+        self.n_boot = n_boot
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -210,14 +207,8 @@ class FairnessBootstrap:
                 factor = corrected / simulate.value if simulate.value > 0 else 0.0
                 truth += sign * corrected
                 simulated += sign * correct(simulate(factor))
-        pairs = paired(runs_a, runs_b, self._seeds[a], self._seeds[b])
-        if pairs is not None:
-            seeds = self._seed_noise(pairs)
-        else:
-            apart = len(runs_a) == len(runs_b)
-            seeds = self._seed_noise(runs_a) - self._seed_noise(runs_b, apart=apart)
         observed = float(runs_a.mean() - runs_b.mean())
-        error = simulated - truth + seeds
+        error = simulated - truth + self._seed_noise.of_difference(a, b, runs_a, runs_b)
         low, high = truth - np.quantile(error, [1 - tail, tail])
         above, below = (error >= truth).sum() + 1, (error <= truth).sum() + 1
         return {
@@ -271,16 +262,6 @@ class FairnessBootstrap:
         noise = self._noise["accuracy"][self._runs[model]].mean(axis=0)
         return noise + self._seed_noise(self.by_run(model, "accuracy")) if seeds else noise
 
-    def _seed_noise(self, by_run: Array, *, apart: bool = False) -> Array:
-        """Draws of the error that few seeds make; ``apart`` from those of another model."""
-        n = len(by_run)
-        if n < 2:
-            return np.zeros(self.n_boot)
-        draws = self._student[n]
-        if apart:
-            draws = _student(n, self.n_boot, np.random.default_rng([self._seed, n, 1]))
-        return draws * by_run.std(ddof=1) / np.sqrt(n)
-
 
 def bias_correction(simulate: Simulator) -> Callable[[Any], Any]:
     """The function that takes the bias out of a max-min: value to median-unbiased estimate.
@@ -300,38 +281,6 @@ def bias_correction(simulate: Simulator) -> Callable[[Any], Any]:
         return inside + np.maximum(np.asarray(value) - medians[-1], 0.0)
 
     return correct
-
-
-def paired(
-    a: NDArray[Any], b: NDArray[Any], seeds_a: Sequence[Any] | None, seeds_b: Sequence[Any] | None
-) -> NDArray[Any] | None:
-    """Differences of runs ``[pair]`` that share a seed; None if the sides are of other seeds.
-
-    Without seeds, run k of a and run k of b are a pair if there are as many of both.
-    """
-    if len(a) != len(b):
-        return None
-    if seeds_a is None or seeds_b is None:
-        return a - b
-    if sorted(seeds_a) != sorted(seeds_b) or len(set(seeds_a)) < len(seeds_a):
-        return None
-    place = {seed: k for k, seed in enumerate(seeds_b)}
-    return a - b[[place[seed] for seed in seeds_a]]
-
-
-def as_seeds(seeds: Sequence[Sequence[Any]] | None, n_runs: Sequence[int]) -> list[Any]:
-    """The seeds of each model's runs, or None for each."""
-    if seeds is None:
-        return [None] * len(n_runs)
-    if [len(model) for model in seeds] != list(n_runs):
-        given = [len(model) for model in seeds]
-        raise ValueError(f"seeds has {given} seeds for models of {list(n_runs)} runs")
-    return [list(model) for model in seeds]
-
-
-def _student(n_runs: int, n_boot: int, rng: np.random.Generator) -> Array:
-    """Draws of Student's t with n_runs - 1 degrees of freedom; none for a single run."""
-    return rng.standard_t(n_runs - 1, n_boot) if n_runs > 1 else np.zeros(n_boot)
 
 
 def _known(metric: str) -> str:

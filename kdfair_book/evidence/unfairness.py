@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdfair_audit.intervals import as_seeds, paired
+from kdfair_audit.seed_noise import SeedNoise
 from kdfair_core.metrics.bootstrap import N_BOOT
 from kdfair_core.metrics.individual import Pairs, score_gaps
 
@@ -54,10 +54,9 @@ class UnfairnessBootstrap:
             np.stack([score_gaps(np.asarray(run), pairs) / pairs.distance for run in runs])
             for runs in scores
         ]
-        self._seeds = as_seeds(seeds, [len(runs) for runs in scores])
+        self._seed_noise = SeedNoise([len(runs) for runs in scores], seeds, n_boot, seed)
         self._by_run = [model.mean(axis=1) for model in ratios]
         averages = np.stack([model.mean(axis=0) for model in ratios]).astype(np.float32)
-        self._seed = seed
         rng = np.random.default_rng(seed)
         n_examples = int(max(pairs.first.max(), pairs.second.max())) + 1
         size = max(1, BLOCK // len(pairs.first))
@@ -69,11 +68,6 @@ class UnfairnessBootstrap:
             parts.append(averages @ weight / np.maximum(weight.sum(axis=0), 1))
         means = averages.mean(axis=1, dtype=float)
         self._noise = np.concatenate(parts, axis=1) - means[:, None]  # [model, resample]
-        self._student = {
-            n: np.random.default_rng([seed, n]).standard_t(n - 1, n_boot)
-            for n in {len(model) for model in ratios}
-            if n > 1
-        }
 
     def by_run(self, model: int) -> Array:
         """Individual unfairness of each run of a model ``[run]``."""
@@ -94,12 +88,7 @@ class UnfairnessBootstrap:
     def difference(self, a: int, b: int, *, level: float = 0.95) -> dict[str, float]:
         """Unfairness of model a less that of b: "difference", "low", "high", "p_value"."""
         runs_a, runs_b = self._by_run[a], self._by_run[b]
-        pairs = paired(runs_a, runs_b, self._seeds[a], self._seeds[b])
-        if pairs is not None:
-            seeds = self._seed_noise(pairs)
-        else:
-            apart = len(runs_a) == len(runs_b)
-            seeds = self._seed_noise(runs_a) - self._seed_noise(runs_b, apart=apart)
+        seeds = self._seed_noise.of_difference(a, b, runs_a, runs_b)
         error = self._noise[a] - self._noise[b] + seeds
         observed = float(runs_a.mean() - runs_b.mean())
         low, high = observed - self._ends(error, level)[::-1]
@@ -117,12 +106,3 @@ class UnfairnessBootstrap:
             raise ValueError(f"level is {level!r}; expected a number between 0 and 1")
         tail = (1 - level) / 2
         return np.quantile(error, [tail, 1 - tail])
-
-    def _seed_noise(self, by_run: Array, *, apart: bool = False) -> Array:
-        n, n_boot = len(by_run), self._noise.shape[1]
-        if n < 2:
-            return np.zeros(n_boot)
-        draws = self._student[n]
-        if apart:  # from those of another model
-            draws = np.random.default_rng([self._seed, n, 1]).standard_t(n - 1, n_boot)
-        return draws * by_run.std(ddof=1) / np.sqrt(n)
